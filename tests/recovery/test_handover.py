@@ -124,6 +124,13 @@ OWN = {
         "parts = [('half', FunctionTransformer(lambda X: X / 2), ['age'])]\n"
         "model = make_pipeline(ColumnTransformer(parts), StandardScaler(), LogisticRegression())",
     ),
+    "a function in a column transformer of rows that have names": (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+        "from sklearn.compose import ColumnTransformer\ndef halved(X):\n    return X / 2",
+        f"df.index = 'row ' + df.index.astype(str)\n{INPUTS}",
+        "parts = [('half', FunctionTransformer(halved), ['age'])]\n"
+        "model = make_pipeline(ColumnTransformer(parts), LogisticRegression())",
+    ),
     "a function that cuts texts into words": (
         "from sklearn.pipeline import make_pipeline\nfrom sklearn.feature_extraction.text import CountVectorizer\n"
         "def words_of(text):\n    return text.lower().split('s')",

@@ -33,7 +33,15 @@ from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
 from proveout.recovery.rewritten_slice import Unwritable
 from proveout.recovery.state_files import Unstorable
-from proveout.recovery.tables import equal_rows, flat, index_of, places_by_content, rows_of, with_text_names
+from proveout.recovery.tables import (
+    equal_rows,
+    flat,
+    index_of,
+    places_by_content,
+    rows_of,
+    some_rows,
+    with_text_names,
+)
 from proveout.recovery.tape import Tape
 from proveout.recovery.verification import Recovery, model_then, rows_labelled
 
@@ -194,9 +202,9 @@ def _model(
     if prediction.model is None:
         return _of_function(tape, one, found, table)
     plain = model_form.best(model_then(prediction))
-    given = _some(prediction.inputs, found.positions)
+    given = some_rows(prediction.inputs, found.positions)
     if native_boosters.is_booster(plain):
-        wanted = native_boosters.answers_of(plain, _some(prediction.answers, found.positions))
+        wanted = native_boosters.answers_of(plain, some_rows(prediction.answers, found.positions))
         model = _of_booster(plain, given, wanted)
         library, stored = type(plain).__module__.partition(".")[0], type(model).__name__
         note = f"{library}.train trained it: it is stored as {stored} with the same trees"
@@ -205,7 +213,7 @@ def _model(
     else:
         wanted = flat(plain.predict(given))[:, 0]
         if model_form.is_logit(prediction.model):
-            _check_probabilities(plain.predict_proba(given)[:, 1], _some(prediction.answers, found.positions))
+            _check_probabilities(plain.predict_proba(given)[:, 1], some_rows(prediction.answers, found.positions))
         model, note = model_form.with_probabilities(plain, *learned), ""
         if model is not plain:
             what = "answers otherwise than by its probabilities" if hasattr(plain, "predict_proba") else "gives none"
@@ -249,7 +257,7 @@ def _of_function(tape: Tape, one: HeldOut, found: Recovery, table: pd.DataFrame)
     assert found.raw is not None
     assert found.replay is not None
     assert found.primary is not None
-    wanted = flat(_some(one.prediction.answers, found.positions))[:, 0]
+    wanted = flat(some_rows(one.prediction.answers, found.positions))[:, 0]
     if table.shape[1] != 1:
         raise Unpackable(f"a function of the notebook answers with {table.shape[1]} columns")
     rows, truth = _training_rows(tape, one, found), _training_truth(one)
@@ -272,15 +280,6 @@ def _training_truth(one: HeldOut) -> Any:
     outputs = one.split.outputs if one.split is not None else ()
     place = next((place for place, output in enumerate(outputs) if output is one.truth), 0)
     return outputs[place - 1] if place % 2 else None
-
-
-def _some(table: Any, positions: Sequence[int]) -> Any:
-    places = list(positions)
-    if hasattr(table, "iloc"):
-        return table.iloc[places]
-    if hasattr(table, "tocsr"):
-        return table.tocsr()[places]
-    return [table[place] for place in places] if type(table) in (list, tuple) else table[places]
 
 
 def _learned(tape: Tape, one: HeldOut) -> tuple[Any, Any]:
@@ -315,7 +314,7 @@ def _write_rows(one: HeldOut, found: Recovery, answers: NDArray[Any], known: lis
     pd.DataFrame({SPLIT: known}, dtype=object).to_parquet(folder / SIDES, index=False)
     held = pd.DataFrame({"row": found.rows, "answer": answers})
     if one.truth is not None and rows_of(one.truth) == one.prediction.rows:
-        held["truth"] = flat(_some(one.truth, found.positions))[:, 0]
+        held["truth"] = flat(some_rows(one.truth, found.positions))[:, 0]
     held.to_parquet(folder / HELD_OUT, index=False)
 
 

@@ -272,6 +272,16 @@ def emptied(source: Any) -> Any:
     return tuple(np.asarray(part)[:1] for part in source) if isinstance(source, tuple) else source[:1]
 
 
+def some_rows(table: Any, positions: Sequence[int]) -> Any:
+    """Rows of a table, a matrix or a list, in its own form."""
+    places = list(positions)
+    if hasattr(table, "iloc"):
+        return table.iloc[places]
+    if hasattr(table, "tocsr"):
+        return table.tocsr()[places]
+    return [table[place] for place in places] if type(table) in (list, tuple) else table[places]
+
+
 # --- raw rows as a request has them, and a model's inputs as a table ----------------------------------------------
 
 

@@ -21,7 +21,7 @@ from proveout.recovery.frozen_calls import ROW
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.outcome_way import NoWay, OutcomeWay
 from proveout.recovery.replay import Replay
-from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, target_column
+from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, some_rows, target_column
 from proveout.recovery.tape import Prediction, Source, Tape
 
 # raw: from raw rows, each alone. inputs: only what the model is given. leak: the inputs contain the target.
@@ -104,7 +104,7 @@ def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, s
                 base, reason=f"its inputs are not those of the notebook: {len(found)} of {len(here)} rows are"
             )
         labels = [int(origin[row]) for row in here if row is not None]
-        wanted = flat(wanted)[found]
+        wanted = some_rows(wanted, found)
         whole = rows_of(one.truth) == prediction.rows == np.size(one.truth)
         truth = flat(one.truth)[found, 0] if whole else None
         base = replace(base, target=target_column(raw, truth, labels))

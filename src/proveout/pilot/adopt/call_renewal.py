@@ -35,6 +35,7 @@ class Gone:
     modules: frozenset[str] = frozenset()
     imported: frozenset[tuple[str, str]] = frozenset()  # module, name
     places: bool = False  # arguments that were taken by their places
+    axis_beside_labels: bool = False  # `drop(columns=[...], axis=1)`, which took no notice of the axis
     tuples: bool = False
     patterns: bool = False  # that `str.replace` took for patterns, and takes for plain text
     flags: bool = False  # 0 and 1 as `get_dummies` gave them, and gives False and True
@@ -214,6 +215,9 @@ class Renewal(ast.NodeTransformer):
             made = self._without_old_keyword(made, name, word)
             if not isinstance(made, ast.Call):
                 return made
+        said = {one.arg: one for one in made.keywords}
+        if self.gone.axis_beside_labels and name == "drop" and {"columns", "index"} & said.keys() and "axis" in said:
+            made = self._now(made, ast.Call(made.func, made.args, [one for one in made.keywords if one.arg != "axis"]))
         if self.texts and name in _AVERAGES and isinstance(made.func, ast.Attribute) and not made.args + made.keywords:
             numbers = ast.keyword("numeric_only", ast.Constant(True))
             return self._now(node, ast.Call(made.func, [], [numbers]))

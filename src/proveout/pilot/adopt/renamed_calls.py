@@ -28,6 +28,7 @@ _NUMPY = re.compile(r"module 'numpy' has no attribute '|`np\.\w+` was ")
 _MODULE = re.compile(r"No module named '([\w.]+)'")
 _IMPORT = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 _PLACES = re.compile(r"\(\) takes .*positional arguments? but ")
+_AXIS = re.compile(r"Cannot specify both 'axis' and 'index'/'columns'")
 _TUPLE = re.compile(r"Cannot subset columns with a tuple")
 _TEXTS = re.compile(
     r"could not convert string to float|Could not convert .* to numeric|Cannot convert .* to numeric|"
@@ -80,6 +81,7 @@ def _gone(said: Sequence[str]) -> Gone:
         modules=frozenset(found for one in said for found in _MODULE.findall(one)),
         imported=frozenset((module, name) for one in said for name, module in _IMPORT.findall(one)),
         places=any(map(_PLACES.search, said)),
+        axis_beside_labels=any(map(_AXIS.search, said)),
         tuples=any(map(_TUPLE.search, said)),
         patterns=any(map(_NO_NUMBER.search, said)),
         flags=any(map(_FLAG.search, said)),
