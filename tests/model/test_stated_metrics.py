@@ -57,6 +57,25 @@ def test_a_metric_that_the_model_does_not_have_refuses_at_packing_and_names_both
         packing.pack(order(metrics={"roc_auc": honest}), Store(str(tmp_path / "honest")))
 
 
+def test_a_metric_that_was_seen_and_means_something_else_gets_a_name_of_its_own(order, tmp_path):
+    """The AUC of labels is one that many notebooks measure: nobody said that it is the model's."""
+    made = order()
+    store = Store(str(tmp_path / "store"))
+    right = packing.pack(order(metrics={}), store)
+    probabilities = bundle.open_bundle(store.folder("bundles", right.digest)).predict(made.heldout)
+    auc = float(sklearn.metrics.roc_auc_score(made.heldout_labels, probabilities))
+    of_labels = float(sklearn.metrics.roc_auc_score(made.heldout_labels, probabilities > 0.5))
+
+    packed = packing.pack(
+        order(metrics={"auc": auc, "roc_auc_score": of_labels, "lift": 3.0}, metrics_seen=True),
+        Store(str(tmp_path / "seen")),
+    )
+
+    assert of_labels != pytest.approx(auc, abs=0.01)
+    named = {one.name: one.value for one in packed.metrics}
+    assert named == {"auc": auc, "pilot_roc_auc_score": of_labels, "lift": 3.0}
+
+
 def test_a_metric_at_another_threshold_than_the_bundles_is_refused_with_the_threshold():
     """`model.predict` uses the threshold 0.5, not that of train.toml."""
     at_half = {"recall": float(sklearn.metrics.recall_score(LABELS, SCORES >= 0.5))}

@@ -90,6 +90,7 @@ class PackOrder:
     git_commit: str
     trained_at: str
     lock: Path | None
+    metrics_seen: bool = False  # in the calls of an adopted notebook; nobody handed them over
 
 
 def pack(order: PackOrder, store: Store) -> Bundle:
@@ -110,7 +111,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
             features.identity if order.features is None else getattr(load_module(order.root / file), function)
         )
         plain = partial(_scores, model, compute, order, asked, name=function)
-        task = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
+        task, measured = _write_provenance(building, order, model=model, compute=compute, plain=plain, asked=asked)
         identity = {"model": order.model, "files": files}
         digest = digest_of(identity)
         manifest = {
@@ -125,7 +126,7 @@ def pack(order: PackOrder, store: Store) -> Bundle:
                 "git_commit": order.git_commit,
                 "python": platform.python_version(),
                 "machine": f"{platform.system()} {platform.machine()}",
-                "metrics": dict(order.metrics),
+                "metrics": dict(measured),
                 "task": task.facts,
                 "files": {n: h for n, h in file_digests(building).items() if n not in identity["files"]},
             },
@@ -173,16 +174,19 @@ def write_identity(folder: Path, order: PackOrder) -> dict[str, str]:
 
 def _write_provenance(
     folder: Path, order: PackOrder, *, model: Any, compute: features.Features, plain: parity.Scorer, asked: Question
-) -> Task:
-    """Write the provenance and the measurements. Returns the task completed with them."""
+) -> tuple[Task, Mapping[str, float]]:
+    """Write the provenance and the measurements. Returns the task completed with them, and the notebook's metrics."""
     shutil.copyfile(order.executed, folder / "executed.ipynb")
-    (folder / "metrics.json").write_bytes(canonical(dict(order.metrics)))
     requests = request_columns.typed(order.heldout, order.request)
     name = order.features or "the request's columns"
     features.check_columns(compute, requests, tuple(order.request), name=name)
     scores = plain(order.heldout)
     task = tasks.of(measured_facts(order.task, scores, order.heldout_labels))
-    metrics.compare(order.metrics, order.heldout_labels, scores, task=task)
+    measured = order.metrics
+    if order.metrics_seen:
+        measured = metrics.own_names(measured, order.heldout_labels, scores, task=task)
+    metrics.compare(measured, order.heldout_labels, scores, task=task)
+    (folder / "metrics.json").write_bytes(canonical(dict(measured)))
     (folder / "confidence.json").write_bytes(canonical(confidence_table(scores, order.heldout_labels, task)))
     training = order.training.assign(**{LABEL: order.training_labels})
     sample = training.sample(min(REFERENCE_ROWS, len(training)), random_state=0).reset_index(drop=True)
@@ -206,7 +210,7 @@ def _write_provenance(
     (folder / "direct.json").write_bytes(canonical(stated))
     if order.lock is not None:
         shutil.copyfile(order.lock, folder / LOCK)
-    return task
+    return task, measured
 
 
 def _prove(folder: Path, order: PackOrder, model: Any, plain: parity.Scorer) -> None:

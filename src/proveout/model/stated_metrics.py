@@ -1,7 +1,8 @@
 """Measures the notebook's metrics again on the held-out rows and compares them.
 
 Input: outcomes, scores, and the notebook's metrics. Output: nothing, or a BundleError with both values. A name that is
-not a metric of the task stays the notebook's claim.
+not a metric of the task stays the notebook's claim. Metrics that were seen in the calls of an adopted notebook, where
+nobody handed them over, get names of their own if they are something else, as the AUC of labels.
 """
 
 import math
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Precision of a stated number: 0.8 matches 0.80, not 0.767; 52.3 matches 52.34. More than four decimals are ignored:
 # equal rows may differ in the last bit if a model sums products, which can change their order.
 _FEWEST_DIGITS, _MOST_DECIMALS = 3, 4
+OWN = "pilot_"
+"""Before the name of a metric that an adopted notebook measured in another way than the task does."""
 
 
 def compare(
@@ -35,8 +38,7 @@ def compare(
     off = [
         f"{name} {_shown(stated[name])} in the notebook, {_shown(found)} measured"
         + (f" at the threshold {threshold:g}" if threshold is not None and task.metric(name).of_labels else "")
-        for name, found in task.measure(tuple(stated), outcomes, scores).items()
-        if not _same(stated[name], found)
+        for name, found in _differing(stated, outcomes, scores, task=task).items()
     ]
     if off:
         raise BundleError(
@@ -45,6 +47,22 @@ def compare(
             'Measure them where `split` is "holdout", with the model that is handed over; or give what is something '
             "else a name of its own, such as auc_train",
         )
+
+
+def own_names(
+    seen: Mapping[str, float], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, task: Task
+) -> Mapping[str, float]:
+    """Metrics that were seen, those that are not the task's metric of their name as `pilot_NAME`."""
+    differing = _differing(seen, outcomes, scores, task=task)
+    return {f"{OWN}{name}" if name in differing else name: value for name, value in seen.items()}
+
+
+def _differing(
+    stated: Mapping[str, float], outcomes: "NDArray[Any]", scores: "NDArray[np.float64]", *, task: Task
+) -> dict[str, float]:
+    """What was measured of each metric that is another number, by the rounding of the stated one."""
+    measured = task.measure(tuple(stated), outcomes, scores)
+    return {name: found for name, found in measured.items() if not _same(stated[name], found)}
 
 
 def _same(stated: float, found: float) -> bool:

@@ -54,7 +54,7 @@ class _Run:
             tape=tape,
             asked=_grouped(((one.inputs_id, one.rows), one) for one in tape.predictions),
             fits=_grouped((id(one.model), one) for one in tape.fits),
-            metrics=_grouped((id(argument), one) for one in tape.metrics for argument in one.arguments),
+            metrics=_grouped((id(tape.whole(part)), one) for one in tape.metrics for part in one.arguments),
             splits=_grouped((len(one.test), one) for one in tape.splits),
             sides=_grouped((side, one) for one in tape.splits for side in one.sides),
             training_sizes=frozenset(len(one.train) for one in tape.splits),
@@ -150,7 +150,8 @@ def _measured(run: _Run, prediction: Prediction) -> Any:
     if prediction.truth is not None:
         return prediction.truth
     for metric in run.metrics.get(id(prediction.answers), ()):
-        other = next((one for one in metric.arguments if one is not prediction.answers), None)
+        whole = run.tape.whole
+        other = next((one for one in metric.arguments if whole(one) is not prediction.answers), None)
         if other is not None:
             return other
     return None

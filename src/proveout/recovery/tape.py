@@ -164,6 +164,9 @@ class Tape:
     fits: list[Fit] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     metrics: list[MetricCall] = field(default_factory=list)
+    columns: dict[int, tuple[Any, Any]] = field(
+        default_factory=dict
+    )  # by id: what was read of answers, and all of them
     redirected: list[tuple[str, str]] = field(default_factory=list)  # a path asked for, the file that was read
     lost: list[tuple[int, str]] = field(default_factory=list)  # cells, and what Python said of an import or a drawing
     begun: set[int] = field(default_factory=set)
@@ -204,6 +207,10 @@ class Tape:
         turn = self._turns.get(site, -1) + 1
         self._turns[site] = turn
         return Key(self.statement, site, turn)
+
+    def whole(self, value: Any) -> Any:
+        """The answers of which a value is the last column, as the probability of the event is; else the value."""
+        return self.columns[id(value)][1] if id(value) in self.columns else value
 
     def is_rows(self, value: Any) -> bool:
         """Whether a value holds rows of the data, by their number."""

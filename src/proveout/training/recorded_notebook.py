@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.errors import BundleError, ConfigError
+from proveout.model.stated_metrics import OWN
 from proveout.records.adopted_notebook import AdoptedNotebook
 from proveout.records.json_form import from_json, to_json
 from proveout.settings import Settings
@@ -153,8 +154,8 @@ def metrics(found: "RecoveredModel", *, comparable: bool = True) -> Mapping[str,
             nor is that of a metric with options of its own.
     """
     if not comparable:
-        return {f"pilot_{one.name}": one.value for one in found.metrics}
+        return {f"{OWN}{one.name}": one.value for one in found.metrics}
     if found.found < found.asked:  # on other rows too, that no request is like
         return {}
     named = {**_METRICS, "score": _SCORE[found.task]}
-    return {named.get(one.name, one.name) if one.plain else f"pilot_{one.name}": one.value for one in found.metrics}
+    return {named.get(one.name, one.name) if one.plain else f"{OWN}{one.name}": one.value for one in found.metrics}

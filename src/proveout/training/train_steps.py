@@ -335,6 +335,7 @@ def pack_order(
         git_commit=git_commit(settings.root),
         trained_at=now(),
         lock=lock,
+        metrics_seen=trained.recovered is not None,
     )
 
 
