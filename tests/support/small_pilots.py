@@ -279,6 +279,15 @@ PILOTS = {
         SPLIT,
         FIT,
     ],
+    "a file of rows without a truth below the others, told apart by a column": [
+        READ,
+        "df.tail(70).drop(columns='left').to_csv('new.csv', index=False)\nnew = pd.read_csv('new.csv')",
+        "df['file'], new['file'] = 'train', 'new'\nboth = pd.concat([df.drop(columns='left'), new])",
+        "both['age'] = both['age'].fillna(both['age'].mean())\nboth = both[both['file'] == 'train']",
+        "X = both[['age', 'income']]\ny = df['left']",
+        SPLIT,
+        FIT,
+    ],
     "classes made equal by leaving rows out": [
         READ,
         "df = df.fillna(0)\nstays, leaves = df[df['left'] == 0], df[df['left'] == 1]",
@@ -355,6 +364,17 @@ PILOTS = {
         "    whole[whole['left'] == left].drop(columns='left').to_csv(name, index=False)",
         "stays, leaves = pd.read_csv('stays.csv'), pd.read_csv('leaves.csv')\nstays['left'], leaves['left'] = 0, 1",
         "df = pd.concat([stays[:100], leaves]).sample(frac=1, random_state=1).reset_index(drop=True)",
+        INPUTS,
+        SPLIT,
+        FIT,
+    ],
+    "a file for each class, of which one has more columns": [
+        "whole = pd.read_csv('rows.csv').fillna(0)\nfor left, name in [(0, 'stays.csv'), (1, 'leaves.csv')]:\n"
+        "    rows = whole[whole['left'] == left].drop(columns=['left', 'city', 'plan'][:3 - 2 * left])\n"
+        "    rows.to_csv(name, index=False)",
+        "stays, leaves = pd.read_csv('stays.csv'), pd.read_csv('leaves.csv')\nstays['left'], leaves['left'] = 0, 1",
+        "leaves = leaves[leaves['income'] > 20000]\ncolumns = ['age', 'income', 'left']",
+        "df = pd.concat([stays[columns], leaves[columns]]).reset_index(drop=True)",
         INPUTS,
         SPLIT,
         FIT,

@@ -4,7 +4,7 @@ Rows are never left out: a filter of training is no reason to give no answer. A 
 Fitted state comes back instead of a fit. Counts, means and vocabularies are those of the pilot's own run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class FrozenCalls:
         feed: the rows in the place of a source: the key of the source, and what it gave.
         rows: how many are asked.
         primary: the split at which rows are handed in, where no source is known.
+        same: the calls that read the rows asked.
         keep_filters: whether the pilot's filters of rows apply, to compare all rows at once.
         both_sides: whether a split gives the rows asked to its training side too; else that has the pilot's own rows.
     """
@@ -50,11 +51,12 @@ class FrozenCalls:
         feed: Callable[[Key, Any], Any],
         rows: int,
         primary: Key,
+        same: Container[Key],
         keep_filters: bool,
         both_sides: bool,
     ) -> None:
         self.tape, self.target, self.argument, self.feed, self.primary = tape, target, argument, feed, primary
-        self.keep_filters, self.both_sides, self.rows = keep_filters, both_sides, rows
+        self.keep_filters, self.both_sides, self.rows, self.same = keep_filters, both_sides, rows, same
         self.indexes: dict[int, pd.Index[Any]] = {}  # of the last table of each length
         self.origin: Any = None  # the raw row of each row of the last table that carried the column ROW
 
@@ -69,7 +71,7 @@ class FrozenCalls:
         if kind is None or kind == "ask" or (filters and self.keep_filters and call.name not in _ORDERS):
             return call.run()
         if kind == "source":
-            return self.feed(call.key, value)
+            return self._source(call, value)
         if kind == "split":
             return self._split(call)
         if kind == "row_range":
@@ -78,6 +80,11 @@ class FrozenCalls:
             again = kept(value)
             return value if again is None else again
         return _fitted(kind, value, call) if kind in FITS else ANSWERS[kind](value, call)
+
+    def _source(self, call: CallMade, value: Any) -> Any:
+        if call.key in self.tape.joined and call.key not in self.same:
+            return stacked(self.tape.joined[call.key], call)  # the rows asked are those of one of its files
+        return self.feed(call.key, value)
 
     def item(self, key: Key, value: Any, index: Any) -> Any:
         """`value[index]`, without leaving rows out."""

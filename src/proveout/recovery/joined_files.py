@@ -1,7 +1,8 @@
 """Files of the same columns that a notebook puts one below the other: what it joins are the raw rows.
 
-A column that says which file a row came from may have been added, as the label of true news and of fake ones; rows and
-columns may have been left out. A column that was computed or changed before is no raw column.
+A column that says which file a row came from may have been added, as the label of true news and of fake ones; then the
+files may have other columns beside those that were joined. Rows and columns may have been left out. A column that was
+computed or changed before is no raw column.
 
 Input: the tables that are joined, and the tables that were read. Output: whether the first are the second.
 """
@@ -27,7 +28,13 @@ def are_joined(tables: Sequence[pd.DataFrame], read: Sequence[pd.DataFrame]) -> 
         left.remove(place)
         found.append(read[place])
     # A file without the outcome is one that the model is asked about, and no part of what it learns from.
-    return all(set(one.columns) == set(found[0].columns) for one in found)
+    return all(set(one.columns) == set(found[0].columns) for one in found) or _are_told_apart(tables, found)
+
+
+def _are_told_apart(tables: Sequence[pd.DataFrame], files: Sequence[pd.DataFrame]) -> bool:
+    """Whether a column that was added has another value for each file, as a label has: it may be the outcome."""
+    added = [one for one in tables[0].columns if not any(one in file.columns for file in files)]
+    return any(len({str(table[one].iloc[0]) for table in tables}) == len(tables) for one in added)
 
 
 def _is_of(table: pd.DataFrame, file: pd.DataFrame) -> bool:

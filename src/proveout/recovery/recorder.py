@@ -205,6 +205,8 @@ class Recorder:
             tables = [answer["data"]]
         sizes = [rows for table in tables if (rows := rows_of(table)) and rows >= FEWEST_ROWS]
         tape.row_counts.update(sizes)
+        if call.name == "concat" and (below := learned_values.stacked(call)) is not None:
+            tape.joined[call.key] = below[1](answer)
         asked = str(call.args[0])[:200] if call.args and call.name != "concat" else ""
         tape.sources.append(Source(key=call.key, name=call.name, asked=asked, rows=sizes[0] if sizes else 0))
         if isinstance(answer, pd.DataFrame) and call.name != "concat":

@@ -74,6 +74,7 @@ class Replay:
             feed=feed,
             rows=len(frame),
             primary=primary.key,
+            same=same,
             keep_filters=keep_filters,
             both_sides=both_sides,
         )

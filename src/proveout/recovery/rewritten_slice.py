@@ -228,6 +228,9 @@ class _Rewrite(Instrument):
         if split and not handed_in:
             twice = (part for one in node.args for part in (one, _name(f"again.copy({ast.unparse(one)})")))
             return ast.Tuple(list(twice), ast.Load())
+        if not handed_in and keys[0] in self.tape.joined:
+            parts = self._stored(keys, [self.tape.joined[key] for key in keys])
+            return ast.Call(_name("again.stacked"), [parts, ast.Constant(None), *node.args], node.keywords)
         if not handed_in:
             return self._kept(keys)
         whole = self.tape.frozen[keys[0]]

@@ -160,6 +160,7 @@ class Tape:
     order: list[Key] = field(default_factory=list)  # of what is frozen
     row_counts: set[int] = field(default_factory=set)  # of what came out of a source or was selected from it
     sources: list[Source] = field(default_factory=list)
+    joined: dict[Key, Any] = field(default_factory=dict)  # of files put one below the other: which table is which
     splits: list[Split] = field(default_factory=list)
     fits: list[Fit] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)

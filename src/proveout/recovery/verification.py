@@ -67,14 +67,17 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
     failed = tape.failed - (tape.unshown - {one.prediction.key.statement})
     raised = tuple(sorted({tape.statements[place].cell for place in replay.places if place in failed}))
     found = Recovery(level="inputs", reason="no call that reads rows leads to it", replay=replay, raised_cells=raised)
+    without_outcome: Recovery | None = None
     for primary in replay.sources:
         try:
             found = replace(_from_source(tape, replay, primary, one, singles=singles), raised_cells=raised)
         except Exception as error:  # inputs of a kind that nothing here knows
             found = replace(found, level="failed", reason=f"its inputs cannot be compared: {_said(error)}")
-        if found.level in ("raw", "leak"):
-            break
-    return found
+        if found.level == "raw" and primary.name == "concat" and found.target is None and found.outcome is None:
+            without_outcome = without_outcome or found  # one of the files that were joined may have it
+        elif found.level in ("raw", "leak"):
+            return found
+    return without_outcome or found
 
 
 def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, singles: int) -> Recovery:
