@@ -3,6 +3,7 @@
 Each is written the way notebooks are: rows from a CSV, steps before and after the split, a model, a metric.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,27 @@ def test_what_needs_the_rows_beside_it_is_not_taken_for_raw() -> None:
     assert found.level == "inputs"
     assert "other inputs: place; cell 2 computes with the rows beside each one (rank). Such columns" in found.reason
     assert found.alone == (0, 8)  # no row alone was right: more of them would not be, either
+
+
+@pytest.mark.parametrize(
+    "cell", ["import typical_rows\ndf = typical_rows.filled(df)", "from typical_rows import filled\ndf = filled(df)"]
+)
+def test_a_file_beside_the_notebook_that_learns_is_named(
+    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No call in it is recorded: one row alone is scaled by itself."""
+    source = "def filled(df):\n    df = df.fillna(0)\n    df['age'] = df['age'] - df['age'].mean()\n    return df\n"
+    (tmp_path / "typical_rows.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with recorded([IMPORTS, READ, cell, INPUTS, SPLIT, FIT]) as tape:
+        _, found = last_model(tape)
+    del sys.modules["typical_rows"]  # the next one is another file
+
+    assert found.level == "inputs"
+    assert "other inputs: age; cell 2 calls `" in found.reason
+    assert (
+        "filled` of typical_rows.py, where what is learned from other rows is not seen. Put that code" in found.reason
+    )
 
 
 def test_a_cell_that_raised_in_the_slice_is_told() -> None:

@@ -5,7 +5,6 @@ Alone means: with another row's target, so that inputs which contain the target 
 Input: a tape and a held-out prediction. Output: `Recovery`, with its level and the reason where it is not `raw`.
 """
 
-import ast
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proveout.model import native_boosters
-from proveout.recovery import outcome_way
+from proveout.recovery import other_rows, outcome_way
 from proveout.recovery.frozen_calls import ROW
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.outcome_way import NoWay, OutcomeWay
@@ -286,9 +285,9 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
         except BaseException as error:
             _let_go(error)
             statement = replay.tape.statements[replay.at]
-            reason = (
-                reason
-                or f"one row alone, cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
+            reason = reason or (
+                f"one row alone, cell {statement.cell}, `{statement.source.splitlines()[0][:70]}`: {_said(error)}"
+                f"{other_rows.in_file(replay.tape, replay.at)}"
             )
             continue
         right += same
@@ -301,31 +300,11 @@ def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: 
                 if column not in leaking and not _gives(replay, base, changed, wanted, both_sides=both_sides)
             }
         if not same and not reason:
-            reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}{_beside(replay)}"
+            reason = f"one row alone gives other inputs: {_columns_apart(made, wanted)}{other_rows.in_slice(replay)}"
     level: Level = "raw" if right == asked else "leak" if leaks else "inputs"
     if level == "leak":
         reason = _leak(base, list(leaking))
     return replace(base, level=level, reason="" if level == "raw" else reason, alone=(right, asked))
-
-
-# Methods whose answer for a row depends on the rows above, below or around it.
-_OF_NEIGHBOURS = frozenset(
-    {"rolling", "expanding", "ewm", "shift", "diff", "pct_change", "rank", "cumsum", "cumprod", "cummax", "cummin",
-     "cumcount", "ffill", "bfill", "interpolate"}
-)  # fmt: skip
-
-
-def _beside(replay: Replay) -> str:
-    """What to say where statements compute with the rows beside each one: "" where none does."""
-    for place in replay.places:
-        statement = replay.tape.statements[place]
-        named = {node.attr for node in ast.walk(ast.parse(statement.source)) if isinstance(node, ast.Attribute)}
-        if found := sorted(named & _OF_NEIGHBOURS):
-            return (
-                f"; cell {statement.cell} computes with the rows beside each one ({', '.join(found)}). Such columns "
-                "have to be in the file that the notebook reads, so that a request brings them"
-            )
-    return ""
 
 
 def _answers_alike(prediction: Prediction, made: Any, answers: Any, place: int) -> bool:
