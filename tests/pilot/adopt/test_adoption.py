@@ -15,6 +15,7 @@ from proveout.pilot.adopt.plan import PlanRefused
 from proveout.pilot.adopt.refusals import PilotRefused
 
 WORTHLESS = {"worthless": "the same answer for all is as good"}
+EXACT = {"exact": "a, b add up to c"}
 
 
 def _recovered(*names: str, named: bool) -> Any:
@@ -41,7 +42,8 @@ def _propose(
         if isinstance(found, Exception):
             raise found
         return SimpleNamespace(
-            model=one.folder, quality=SimpleNamespace(beaten=found, worthless=WORTHLESS.get(found, ""))
+            model=one.folder,
+            quality=SimpleNamespace(beaten=found, worthless=WORTHLESS.get(found, ""), exact=EXACT.get(found, "")),
         )
 
     monkeypatch.setattr(plan, "propose", proposed)
@@ -73,6 +75,14 @@ def test_a_model_as_good_as_one_answer_for_all_is_taken_only_by_name(monkeypatch
 
     assert _propose(monkeypatch, {"Tree": "worthless"}, named=True)[0].model == "Tree"
     assert _propose(monkeypatch, {"Tree": "worthless", "Log": ""})[0].model == "Log"
+
+
+def test_an_outcome_that_its_columns_add_up_to_is_served_only_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal names the columns, and the way on."""
+    with pytest.raises(PlanRefused, match=r"a, b add up to c\. Who can give .* name it with --model"):
+        _propose(monkeypatch, {"Linear": "exact"})
+
+    assert _propose(monkeypatch, {"Linear": "exact"}, named=True)[0].model == "Linear"
 
 
 def test_without_any_plan_the_first_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,10 @@ Tell = Callable[[str], None]
 _RAISED = "refused-for-a-cell.txt"
 _MOST_RENEWALS = 4  # runs with names of today: what raised first may have hidden what raises next
 _NAME_IT = "Improve it first; to serve it as it is, name it with --model"
+_ASK_LESS = (
+    "Who can give these columns needs no model: leave those out that are known only with the outcome. To serve it all "
+    "the same, name it with --model"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,8 +105,8 @@ def propose(
 ) -> Plan:
     """The plan for the best model that a project can be made of, and that nothing simpler beats on the held-out rows.
 
-    If something simpler beats each, it is the best one all the same, and its plan says so. One that is no better than
-    the same answer for everybody is taken only if a person has named it.
+    If something simpler beats each, it is the best one all the same, and its plan says so. Only if a person has named
+    it is one taken that is no better than the same answer for everybody, or whose outcome is a sum of its columns.
     Raises: PlanRefused with the reason of the first.
     """
     beaten: Plan | None = None
@@ -117,6 +121,8 @@ def propose(
             )  # fmt: skip
             if made.quality.worthless and not recovered.named:
                 raise PlanRefused(recovered.notebook.name, made.quality.worthless, _NAME_IT)
+            if made.quality.exact and not recovered.named:
+                raise PlanRefused(recovered.notebook.name, made.quality.exact, _ASK_LESS)
         except Exception as error:  # the pilot's own statements and its model may raise anything
             refused = error if isinstance(error, PlanRefused) else _unplanned(recovered.notebook, error)
             tell(f"{model_choice.label(one)} is left out: {refused.problem}")

@@ -13,6 +13,7 @@ from proveout.evaluation import metrics, regression, task_metric
 from proveout.evaluation.context import LabelledRows
 from proveout.model import estimator
 from proveout.pilot import best_split, bounds_proposal, cases_proposal, project_files, rehearsal
+from proveout.pilot.adopt import exact_sums
 from proveout.pilot.adopt.outcome import Outcome
 from proveout.pilot.adopt.recovered_model import OpenModel
 from proveout.pilot.best_split import BestSplit
@@ -50,6 +51,7 @@ class PilotQuality:
     is_better: bool  # significantly better than the rules
     beaten: str  # what simpler answer is at least as good on the held-out rows, by one measure; or ""
     worthless: str  # how good the same answer for all rows is, if that is at least as good by every measure; or ""
+    exact: str  # what adds up to the outcome, exactly; or ""
     request_ms: float
 
 
@@ -96,6 +98,7 @@ def measure(proposal: Proposal, opened: OpenModel, outcome: Outcome) -> PilotQua
         is_better=ahead.low is not None and ahead.low > 0,
         beaten=_beaten(task, judged, scores, naive, ahead),
         worthless=_worthless(task, judged, scores, naive),
+        exact=exact_sums.found(learned, judged, outcome.name) if outcome.task == "regression" else "",
         request_ms=request_ms,
     )  # fmt: skip
 
