@@ -44,6 +44,13 @@ def _read(features: Callable[[pd.DataFrame], pd.DataFrame], outcome: tuple[str, 
     return {one.name: one for one in asked_columns.read(opened, outcome)}
 
 
+def test_what_is_tried_says_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    """The logarithm of a value that no row of the pilot has is a warning that nobody can act on."""
+    _read(lambda rows: pd.DataFrame({"log": np.log(rows["rooms"])}))
+
+    assert not recwarn.list
+
+
 def test_a_number_that_it_divides_by_keeps_the_range_that_was_seen() -> None:
     """Others may be a little outside of it, as a request of tomorrow will be."""
     found = _read(lambda rows: pd.DataFrame({"each": rows["area"] / rows["rooms"]}))

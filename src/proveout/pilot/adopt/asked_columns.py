@@ -7,6 +7,7 @@ Input: a recovered model and its target column. Output: `table_profile.Column` f
 """
 
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ class _Trial:
 
     def try_inputs(self, rows: "pd.DataFrame") -> "pd.DataFrame | None":
         try:
-            return self.opened.inputs(rows)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of values that no row of the pilot has
+                return self.opened.inputs(rows)
         except Exception:  # the pilot's own statements may raise anything
             return None
 
