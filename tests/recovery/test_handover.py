@@ -435,12 +435,19 @@ def test_several_outcomes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["in the model", "outside of it"])
-def test_columns_chosen_by_a_type_are_named(inside: bool, tmp_path: Path) -> None:
-    """No file may bring a type: which columns it chose is known."""
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ("make_column_selector(dtype_include=np.number)", "make_column_selector(dtype_exclude=np.number)"),
+        ("X.select_dtypes('number').columns", "X.select_dtypes(exclude='number').columns"),
+    ],
+    ids=["by a selector", "by an index"],
+)
+def test_columns_chosen_by_a_type_are_named(numbers: str, texts: str, inside: bool, tmp_path: Path) -> None:
+    """No file may bring a type, nor the texts of an index as pandas keeps them: which columns it chose is known."""
     imports = "from sklearn.compose import *\nfrom sklearn.pipeline import make_pipeline"
     pre = (
-        "parts = [('n', StandardScaler(), make_column_selector(dtype_include=np.number)),\n"
-        "         ('t', OneHotEncoder(), make_column_selector(dtype_exclude=np.number))]\n"
+        f"parts = [('n', StandardScaler(), {numbers}), ('t', OneHotEncoder(), {texts})]\n"
         "pre = ColumnTransformer(parts)"
     )
     fit = "model = make_pipeline(pre, LogisticRegression(max_iter=500))"

@@ -10,6 +10,8 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from proveout.recovery.instrument import NAME
 
 _NAME, _ATTRIBUTES = "__own__", "__attributes__"
@@ -48,7 +50,10 @@ def put_back(value: Any, known: Mapping[str, Any]) -> Any:
 
 
 def with_columns(value: Any) -> Any:
-    """A copy whose column transformers name the columns that their selectors chose: a selector may hold a type."""
+    """A copy whose column transformers name their columns in lists.
+
+    A selector may hold a type, and the index that pandas makes of texts holds what no file can.
+    """
 
     def named(part: Any) -> Any:
         chosen = getattr(part, "_columns", None)
@@ -60,7 +65,10 @@ def with_columns(value: Any) -> Any:
         ]
         return made
 
-    return _walked(value, named)
+    def listed(part: Any) -> Any:
+        return part.tolist() if isinstance(part, pd.Index) else _NOTHING
+
+    return _walked(_walked(value, named), listed)
 
 
 def _selects(transformer: tuple[str, Any, Any]) -> bool:
