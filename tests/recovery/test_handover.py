@@ -447,8 +447,7 @@ def test_columns_chosen_by_a_type_are_named(numbers: str, texts: str, inside: bo
     """No file may bring a type, nor the texts of an index as pandas keeps them: which columns it chose is known."""
     imports = "from sklearn.compose import *\nfrom sklearn.pipeline import make_pipeline"
     pre = (
-        f"parts = [('n', StandardScaler(), {numbers}), ('t', OneHotEncoder(), {texts})]\n"
-        "pre = ColumnTransformer(parts)"
+        f"parts = [('n', StandardScaler(), {numbers}), ('t', OneHotEncoder(), {texts})]\npre = ColumnTransformer(parts)"
     )
     fit = "model = make_pipeline(pre, LogisticRegression(max_iter=500))"
     if not inside:

@@ -38,7 +38,8 @@ def _lines(plan: Plan) -> Iterator[str]:
     if known.unit:
         yield f"- unit: {known.unit}"
     yield f"- split: {proposal.split.words}"
-    yield "- the pilot measured: " + (", ".join(f"{one.name} {one.value:.4g}" for one in plan.metrics) or "nothing")
+    measured = dict.fromkeys(f"{one.name} {one.value:.4g}" for one in plan.metrics)
+    yield "- the pilot measured: " + (", ".join(measured) or "nothing")
     yield f"- measured again on its held-out rows: {quality.summary}"
     if quality.beaten or not quality.is_better:
         yield f"- WARNING: {warning(plan)}"
