@@ -291,13 +291,14 @@ def test_a_retired_edge_case_may_go(gate, pytester):
     assert set(run.verdict.cases) == {"low"}
 
 
-def test_workers_are_not_fooled_either(gate, pytester):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.chaos)])  # two: the test below
+def test_workers_are_not_fooled_either(gate, pytester, workers):
     """Under pytest-xdist the tricks are done in other processes than the verdict: three at once, and a selection."""
     ways = [WAYS[name] for name in ("conftest that overrides candidate", "assertion-free test")]
     checks = str(ways[1].trick["checks/test_toy.py"]) + "\nif not AUC_AT_LEAST:\n    def test_hidden(): assert 0\n"
     lay(pytester.path, {"checks/test_toy.py": checks, "conftest.py": FAKE + CANDIDATE})
 
-    run = gate(None, "checks", "-n", "2", "-k", "not bound")
+    run = gate(None, "checks", "-n", str(workers), "-k", "not bound")
 
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED, run.text
     said = {result.check: result.message for result in run.verdict.results}

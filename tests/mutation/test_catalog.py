@@ -97,10 +97,12 @@ NULLS = "nulls-filled"  # nothing is missing here
 
 
 def each_mutant() -> list[Any]:
-    """Of each task. One that all have, `make test` makes for the first and, by turns, for one of the others."""
+    """Of each task. One that all have, `make test` makes for one of them, by turns, and `make chaos` for the others."""
     tasks: tuple[TaskName, ...] = tuple(breakable.TARGETS)
     shared = [one.name for one in MUTANTS if all(one in of_task(task) for task in tasks)]
-    left_out = {(tasks[1 + place % 2], name) for place, name in enumerate(shared)}
+    left_out = {
+        (task, name) for place, name in enumerate(shared) for task in tasks if task != tasks[place % len(tasks)]
+    }
     return [
         pytest.param(task, one.name, marks=[pytest.mark.chaos] if (task, one.name) in left_out else [])
         for task in tasks

@@ -336,7 +336,7 @@ def test_what_may_not_serve_any_more_is_not_gone_back_to(staged: Registry) -> No
     assert roles_of(staged) == ("b", None, "c")
 
 
-TRIALS = 50
+TRIALS = [15, pytest.param(50, marks=pytest.mark.chaos)]
 
 
 def at_once(*actions: Callable[[], Release]) -> list[Release | None]:
@@ -355,11 +355,12 @@ def at_once(*actions: Callable[[], Release]) -> list[Release | None]:
         return [run.result() for run in [threads.submit(go, action) for action in actions]]
 
 
+@pytest.mark.parametrize("trials", TRIALS)
 @pytest.mark.parametrize("kind", ["promote", "rollback", "either"])
-def test_of_two_who_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, kind: str) -> None:
+def test_of_two_who_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, kind: str, trials: int) -> None:
     """The loser sees who won and why, with exit code 4; exactly one succeeds."""
     won, entries = 0, 0
-    for trial in range(TRIALS):
+    for trial in range(trials):
         (tmp_path / str(trial)).mkdir()
         registry = Registry(tmp_path / str(trial))
         for what in (A, B):
@@ -376,8 +377,8 @@ def test_of_two_who_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, ki
         entries += len(releases.history(registry.ledger, MODEL)) - 2
         assert registry.ledger.verify_chain() == registry.ledger.last_seq()
         registry.ledger.close()
-    print(f"{kind}: {TRIALS} trials of two threads, {won} won, {entries} entries")
-    assert (won, entries) == (TRIALS, TRIALS)
+    print(f"{kind}: {trials} trials of two threads, {won} won, {entries} entries")
+    assert (won, entries) == (trials, trials)
 
 
 CHANGE = """
@@ -406,15 +407,16 @@ for line in sys.stdin:
 """
 
 
-def test_of_two_processes_that_change_what_runs_at_once_exactly_one_wins(tmp_path: Path) -> None:
-    """Two people at two terminals; 50 trials, half of them promotion against rollback."""
+@pytest.mark.parametrize("trials", TRIALS)
+def test_of_two_processes_that_change_what_runs_at_once_exactly_one_wins(tmp_path: Path, trials: int) -> None:
+    """Two people at two terminals; half of the trials are promotion against rollback."""
     command = [sys.executable, "-c", CHANGE, str(tmp_path), to_json(B)]
     two = [
         subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for name in ("ada", "bob")
     ]
     outcomes, entries = [], 0
-    for trial in range(TRIALS):
+    for trial in range(trials):
         (tmp_path / str(trial)).mkdir()
         registry = Registry(tmp_path / str(trial))
         for what in (A, B):
@@ -432,9 +434,9 @@ def test_of_two_processes_that_change_what_runs_at_once_exactly_one_wins(tmp_pat
     for process in two:
         process.communicate()
 
-    print(f"{TRIALS} trials of two processes, {outcomes.count(['lost 4', 'won'])} with one winner, {entries} entries")
-    assert outcomes == [["lost 4", "won"]] * TRIALS
-    assert entries == TRIALS
+    print(f"{trials} trials of two processes, {outcomes.count(['lost 4', 'won'])} with one winner, {entries} entries")
+    assert outcomes == [["lost 4", "won"]] * trials
+    assert entries == trials
 
 
 def test_who_did_not_look_before_is_stopped_too_when_somebody_else_just_did_the_same(staged: Registry) -> None:

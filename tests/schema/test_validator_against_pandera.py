@@ -31,6 +31,7 @@ DTYPES = (
     "str", "string", "datetime64[ns]", "datetime64[s]", "datetime64[ns, UTC]", "datetime64[us, America/New_York]",
     'category["ab", "low", "high"]', 'ordered["low", "high", "ab"]',
 )  # fmt: skip
+LIKE_ANOTHER = {"uint8", "UInt8", "float32", "datetime64[s]"}  # `make chaos` asks them with the others
 OTHERS = ("int16", "int32", "uint16", "uint32", "Int8", "Int16", "Int32", "UInt16", "UInt32", "UInt64", "Float64")
 
 PATTERNS: tuple[Any, ...] = (
@@ -316,7 +317,7 @@ def ask(dtype: str, examples: int) -> None:
     agree()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [one for one in DTYPES if one not in LIKE_ANOTHER])
 def test_what_the_validator_accepts_pandera_accepts_and_the_other_way_round(dtype):
     """If the two disagree, a model gets requests unlike its training rows, or the server refuses rows like them."""
     ask(dtype, examples=30 if dtype == "str" else 12)
