@@ -1,5 +1,9 @@
 """cli/adopt.py: what is asked of a person, and what a wrong answer gets."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,28 @@ def test_a_missing_file_is_asked_for_once_with_the_line_that_reads_it(
     given = [f"/content/x.csv={tmp_path / 'rows.csv'}"]
     assert adopt._files((MISSING, FOUND), given, yes=False) == {"/content/x.csv": tmp_path / "rows.csv"}
     assert adopt._files((MISSING,), [], yes=True) == {}
+
+
+def test_a_run_in_another_interpreter_ends_its_kernel_before_it_is_killed(tmp_path: Path) -> None:
+    """SIGTERM reaches only the first process. Killed at once, the second one leaves its kernel's workers behind."""
+    other = tmp_path / "python"
+    other.write_text(
+        f"#!/bin/sh\ntrap 'echo ended > {tmp_path}/ended; exit 3' TERM\necho begun > {tmp_path}/begun\n"
+        "while true; do sleep 0.1; done\n"
+    )
+    other.chmod(0o755)
+    code = (
+        "import pathlib, signal, sys\nfrom proveout.cli import adopt\nadopt._ENDS_S = 1\n"
+        "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))\n"
+        f"adopt._run(pathlib.Path({str(other)!r}), [])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+
+    assert (tmp_path / "ended").exists()
 
 
 @pytest.mark.parametrize("given", ["rows.csv", "x=/nowhere/rows.csv"])

@@ -1,6 +1,9 @@
 """The command that makes a project of a stranger's notebook, and brings its model live."""
 
+import signal
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     from proveout.pilot.adopt.data_files import DataFile
     from proveout.pilot.adopt.plan import Plan
     from proveout.pilot.audit.analysis import Analysis
+
+_ENDS_S = 5.0  # how long the run in another interpreter has to end by itself, and once more when it is told to
 
 
 def adopt(
@@ -47,6 +52,8 @@ def adopt(
     from proveout.pilot.adopt.pilot_run import RunLimits, within_memory
     from proveout.pilot.adopt.refusals import PilotRefused
 
+    # On SIGTERM, end the notebook's kernel too: it is in its own process group.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     target = (into or notebook.resolve().parent / f"{notebook.stem}-project").resolve()
     scaffold.check_free(target)
     analysis, asked = adoption.look(notebook)
@@ -117,6 +124,7 @@ def _go_on_in_its_time(analysis: "Analysis", target: Path, kept: Path, again: li
 def _run(python: Path, again: list[str]) -> int:
     """The exit code of the same command in another interpreter.
 
+    It ends its kernel, with what that has started, before it is killed: the workers of a search would go on.
     What uv installs is not compiled. Two dozen processes are started: compiled once is enough, whatever is set here.
     """
     import os
@@ -124,7 +132,17 @@ def _run(python: Path, again: list[str]) -> int:
 
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [str(python), "-m", "proveout", "adopt", *again, "--here"]
-    return subprocess.run(command, check=False, env=environment).returncode
+    process = subprocess.Popen(command, env=environment)
+    try:
+        return process.wait()
+    except BaseException:  # Ctrl-C, which a terminal sends to both, or SIGTERM, which only this process gets
+        for signalled in (False, True):
+            if signalled:
+                process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_ENDS_S)
+        process.kill()
+        raise
 
 
 def _files(asked: "tuple[DataFile, ...]", given: list[str], *, yes: bool) -> Mapping[str, Path]:
