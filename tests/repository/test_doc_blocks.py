@@ -314,8 +314,9 @@ def test_what_is_shown_is_compared_but_for_its_numbers(shown, printed, missing):
 
 def test_the_reader_of_blocks_reads_marks_and_answers():
     """A mark that is not seen would run what must not run."""
-    text = "a\n\n<!-- not run: it asks -->\n```console\n$ a\nb\n$ c\n```\n\n<!-- long: slow -->\n```toml\nx = 1\n```\n"
+    text = "a\n\n<!-- not run: it asks -->\n```console\n$ a\nb\n$ c\n```\n"
+    text += "\n<!-- long: slow -->\n<!-- run in: b -->\n```toml\nx = 1\n```\n"
     first, second = doc_blocks.read("p.md", text).blocks
 
     assert (first.not_run, first.line, [one.text for one in first.commands]) == ("it asks", 4, ["a", "c"])
-    assert (first.commands[0].shown, second.long, second.language) == (("b",), "slow", "toml")
+    assert (first.commands[0].shown, second.long, second.place, second.language) == (("b",), "slow", "b", "toml")

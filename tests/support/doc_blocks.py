@@ -1,7 +1,7 @@
 """The code blocks of README.md and docs/, each with what a comment above it says of how it runs.
 
 `<!-- not run: REASON -->` above a block: no test runs it. `<!-- long: REASON -->`: only `make chaos` does.
-`<!-- run in: PLACE -->`: in another project than the other blocks of its page.
+`<!-- run in: PLACE -->`, below such a comment: in another project than the other blocks of its page.
 """
 
 import re
@@ -17,7 +17,8 @@ INGEST = "python flows/ingest.py run"
 TRAIN = "python flows/train.py run"
 """What README.md begins with. The tests run these once for all that need a model: fixture `trained_by_commands`."""
 _FENCE = re.compile(
-    r"^(?:<!-- (?P<how>not run|long|run in): (?P<said>[^\n]*) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- (?P<how>not run|long): (?P<said>[^\n]*) -->\n)?(?:<!-- run in: (?P<place>[^\n]*) -->\n)?"
+    r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.M | re.S,
 )
 _VARYING = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(?=\w*\d)[0-9a-f]{12,64}\b|\d+(?:[.,:]\d+)*")
@@ -75,8 +76,8 @@ def read(name: str, text: str) -> Page:
     for found in _FENCE.finditer(text):
         how, said = found["how"], found["said"] or ""
         line = text.count("\n", 0, found.start("language")) + 1
-        kinds = {"not_run": "not run", "long": "long", "place": "run in"}
-        marks = {kind: said for kind, word in kinds.items() if how == word}
+        kinds = {"not_run": "not run", "long": "long"}
+        marks = {kind: said for kind, word in kinds.items() if how == word} | {"place": found["place"] or ""}
         blocks.append(Block(name, line, found["language"], found["text"], **marks))
         prose, after = prose + text[after : found.start()], found.end()
     return Page(name, tuple(blocks), prose + text[after:])
