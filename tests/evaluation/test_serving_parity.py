@@ -346,6 +346,31 @@ def test_an_answer_that_is_no_number_is_caught(opened, rows):
     assert extreme.rows > 0
 
 
+def test_where_no_request_is_far_off_the_ends_of_its_ranges_are_asked(opened, rows):
+    """Of a schema with a range for each number no awkward row is left."""
+
+    class Request(pa.DataFrameModel):
+        hour: float = pa.Field(ge=0, le=30)
+        wind: float = pa.Field(ge=0, le=50)
+
+    admitted = request_schema.read(Request, name="Request")
+    given = replace(rows, records=rows.records.astype(float))
+    request = {"hour": "float64", "wind": "float64"}
+    hours = pd.DataFrame({"hour": np.arange(300) % 24 * 1.0})
+    model = GaussianNB().fit(hours, hours["hour"] > 12)
+    sound, late = (
+        opened(f"def features(rows):\n    return rows[['hour']]{change}\n", model=model, request=request)
+        for change in ("", ".where(rows[['hour']] < 30, float('inf'))")
+    )
+
+    *_, extreme = serving_parity.numerically_stable(sound, given, schema=admitted)
+    assert extreme.holds
+    assert extreme.rows >= 6
+
+    *_, extreme = serving_parity.numerically_stable(late, given, schema=admitted)
+    assert extreme.decision.endswith(" raised"), "infinity, which scikit-learn refuses, at the end of a range"
+
+
 def test_a_sound_model_is_stable(opened, rows):
     """It may raise on what no request can be; it may not say nonsense."""
     usual, extreme = serving_parity.numerically_stable(opened(), rows)

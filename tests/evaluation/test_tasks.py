@@ -251,6 +251,24 @@ def test_what_another_draw_of_a_forest_gains_by_chance_is_no_sign_of_learned_row
     assert all(one.holds for one in found)
 
 
+def test_of_a_loss_that_is_hardly_one_nothing_can_be_saved():
+    """Two fits of a model that is all but right differ by a share of next to nothing."""
+    rng = np.random.default_rng(0)
+    drawn_twice = []
+    for _ in range(2):
+        place = rng.integers(0, 3, size=200)
+        frame = pd.DataFrame({"far": 30.0 * place + rng.normal(size=200)})
+        drawn_twice.append(stand_in.Rows(frame, frame, np.array(["a", "b", "c"])[place]))
+    rows, later = drawn_twice
+    candidate = stand_in.fitted(LogisticRegression(), joined(rows, later), task="multiclass")
+
+    found = leakage.holdout_learned(candidate, rows, later)
+
+    assert candidate.predict_model_columns(later.records).max(axis=1).min() > 0.99
+    assert 0 < found.value < 1e-3
+    assert found.holds
+
+
 # --- learning and tuning ----------------------------------------------------------------------------------------------
 
 

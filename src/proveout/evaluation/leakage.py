@@ -252,6 +252,7 @@ def like_a_later_one(asked: "pd.DataFrame", others: "pd.DataFrame", *, at_most: 
     return Evidence(name=name, value=found[0], slice=found[1], at_most=at_most, rows=len(asked))
 
 
+_LEAST_LOSS = 0.01  # of the loss of one answer for all
 _ROUNDED = 1e-3  # of the scores' spread: a solver may stop that far from where it stops for other rows
 
 
@@ -285,8 +286,11 @@ def holdout_learned(
     elif np.array_equal(ours, theirs):
         found = Evidence(name=f"share of the loss saved on {fitted}", value=0.0, low=0.0, high=0.0, rows=holdout.rows)
     else:
-        lost, before = (task_metric.losses(task, holdout.labels, said) for said in (ours, theirs))
-        found = metrics.skill(lost, before, name=f"share of the loss saved on {fitted}")
+        said = (ours, theirs, task.naive(training.labels, holdout.rows))
+        lost, before, naive = (task_metric.losses(task, holdout.labels, one) for one in said)
+        # Of a loss that is hardly one a share says nothing: two fits that are all but right differ by half of it.
+        more = max(0.0, _LEAST_LOSS * naive.mean() - before.mean())
+        found = metrics.skill(lost + more, before + more, name=f"share of the loss saved on {fitted}")
     if gain_at_most is None and found.value is not None and found.low is not None and found.low <= 0 < found.value:
         with threads.limited():
             columns = candidate.model_columns(training.records)

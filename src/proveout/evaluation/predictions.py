@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from proveout.model import threads
+from proveout.schema import bounds
+from proveout.schema.spec import RequestSchema
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +45,19 @@ def extreme(candidate: "OpenBundle", rows: "pd.DataFrame") -> "pd.DataFrame":
         farthest += [{name: far} for name in floats] + [dict.fromkeys(floats, far)]
     farthest += [{name: far} for far in (2**31 - 1, -(2**31)) for name in whole]
     return pd.concat([candidate.awkward(rows), *(first.assign(**change) for change in farthest)], ignore_index=True)
+
+
+def at_limits(rows: "pd.DataFrame", schema: RequestSchema) -> "pd.DataFrame":
+    """The first row, and it with its numbers at the ends of what a request may hold, one by one and together."""
+    import pandas as pd
+
+    first = rows.iloc[[0]]
+    allowed = {one.name: bounds.of(one) for one in schema.fields if one.name in first and one.kind in ("float", "int")}
+    changes: list[dict[str, Any]] = [{}]
+    for ends in ({name: one.low for name, one in allowed.items()}, {name: one.high for name, one in allowed.items()}):
+        known = {name: end for name, end in ends.items() if end is not None}
+        changes += [*({name: end} for name, end in known.items()), known]
+    return pd.concat([first.assign(**change) for change in changes], ignore_index=True)
 
 
 # --- by which way -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.data.request_columns import plain_records
-from proveout.evaluation.predictions import as_served, each, extreme, largest_difference, spread
+from proveout.evaluation.predictions import as_served, at_limits, each, extreme, largest_difference, spread
 from proveout.records.verdict import Evidence
 from proveout.schema.spec import RequestSchema
 
@@ -279,20 +279,22 @@ def numerically_stable(
     evidence(serving_parity.numerically_stable(candidate, holdout))
 
     Args:
-        schema: of requests; with it, extreme rows are only those that it lets in. A sum of the greatest numbers that
-            there are is infinite for every linear model.
+        schema: of requests; with it, extreme rows are only those that it lets in, up to the ends of its ranges. A sum
+            of the greatest numbers that there are is infinite for every linear model.
     Returns: the number of invalid answers on held-out and on extreme rows: not a probability from 0 to 1; for several
         classes, probabilities that do not add up to 1; for a regression, not a finite number. If the model raises,
         there is no invalid answer; the decision counts these.
     """
     import numpy as np
+    import pandas as pd
 
     rows = holdout.records.reset_index(drop=True)
     farthest = extreme(candidate, rows)
     if schema is not None:
+        farthest = pd.concat([farthest, at_limits(rows, schema)], ignore_index=True)
         farthest = farthest[[_admits(schema, record) for record in plain_records(farthest)]].reset_index(drop=True)
     answers, task = each(candidate, farthest, served=True), candidate.task
-    raised = np.isneginf(answers.reshape(len(answers), -1)).all(axis=1)
+    raised = np.isneginf(answers.reshape(len(answers), math.prod(answers.shape[1:]))).all(axis=1)
     strange = "no finite number" if task.name == "regression" else "no probability"
     return (
         Evidence(
