@@ -46,6 +46,8 @@ def adopt(
     proves it row by row, proposes a plan, writes the project, and takes it through the whole line. Ends with the
     address of the live endpoint.
     """
+    from dataclasses import replace
+
     from proveout.pilot import scaffold
     from proveout.pilot.adopt import adoption, data_files, plan_choices
     from proveout.pilot.adopt.model_choice import NoModel
@@ -71,6 +73,8 @@ def adopt(
     files = data_files.outside(asked, notebook) | dict(files)
     known = {one.asked: one.file for one in asked if one.file is not None} | dict(files)
     limits = RunLimits(total_s=time_limit)
+    if model is not None:  # it may be the last one that is looked at
+        limits = replace(limits, enough_s=limits.total_s)
     with within_memory(notebook):
         try:
             recovered = adoption.recover(

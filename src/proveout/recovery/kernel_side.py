@@ -60,14 +60,14 @@ def lost() -> list[tuple[int, str]]:
     return _TAPES[-1].lost
 
 
-def end(folder: str, *, within_s: float) -> int:
+def end(folder: str, *, within_s: float, enough_s: float) -> int:
     """Recover the models, the best first: recovered.json and their files in `folder`. Returns how many there are.
 
     Args:
-        within_s: no further model is begun after this time.
+        within_s, enough_s: as in `recovery_report.recover`.
     """
     place = Path(folder)
-    found = recovery_report.recover(_TAPES[-1], place, within_s=within_s)
+    found = recovery_report.recover(_TAPES[-1], place, within_s=within_s, enough_s=enough_s)
     (place / "recovered.json").write_text(to_json(found), encoding="utf-8")
     return len(found.models)
 

@@ -89,13 +89,16 @@ class RecoveredNotebook:
 
 _MOST_OF_ONE_LINE = 5  # models of one class that one line asks in turn: settings that were tried in a loop
 _TRIED = f"it is one of many that one line asks in turn, and only the best {_MOST_OF_ONE_LINE} of them were looked at"
+_LATER = "others that measured better can be served, and it was not looked at for their sake: name it with --model"
+_ENOUGH = 3  # models that can be served
 
 
-def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> RecoveredNotebook:
+def recover(tape: Tape, folder: Path, *, within_s: float = math.inf, enough_s: float = math.inf) -> RecoveredNotebook:
     """The models of a run; their features are written into `folder`.
 
     Args:
         within_s: no further model is begun after this time. The best come first: some notebooks try thousands.
+        enough_s: nor after this time, once three can be served: each is asked row by row.
     """
     began, tape.answering = time.monotonic(), None
     seen = held_out(tape) if tape.held_back is None else held_back.fits_of(tape)
@@ -110,6 +113,8 @@ def recover(tape: Tape, folder: Path, *, within_s: float = math.inf) -> Recovere
             found = Recovery(level="failed", reason=_TRIED)
         elif models and time.monotonic() - began > within_s:
             found = Recovery(level="failed", reason=f"{within_s:.0f} s were over before it was looked at")
+        elif time.monotonic() - began > enough_s and sum(bool(model.folder) for model in models.values()) >= _ENOUGH:
+            found = Recovery(level="failed", reason=_LATER)
         else:
             one, found = _verified(tape, one)
         splits = splits or (one.split is not None and found.level == "raw")

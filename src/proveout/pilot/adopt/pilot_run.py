@@ -77,12 +77,14 @@ class RunLimits:
     """How long a cell and the whole run may take, in seconds, and the memory of the kernel in bytes.
 
     None bytes are 80 % of the machine's memory, 0 are no limit. A cell over its time is interrupted, and the run goes
-    on; one that asks for more memory gets a MemoryError.
+    on; one that asks for more memory gets a MemoryError. After `enough_s` of looking for the way to the models, no
+    further one is looked at if several can be served.
     """
 
     cell_s: float = 600
     total_s: float = 1800
     memory_bytes: int | None = None
+    enough_s: float = 60
 
 
 def run(
@@ -183,7 +185,7 @@ def _recorded(
             seconds = clock.elapsed_s - began
             raised = [*_lost(kernel), *raised]
             clock.tell("looking for the way from raw rows to each model")
-            end = f"end({str(into)!r}, within_s={limits.total_s / 2})"
+            end = f"end({str(into)!r}, within_s={limits.total_s / 2}, enough_s={limits.enough_s})"
             kernel.ask(f"{_SIDE}.{end}", limit_s=limits.total_s, limit="the models were not recovered in time")
     recovered = from_json(RecoveredNotebook, (into / "recovered.json").read_text(encoding="utf-8"))
     return recovered, raised, cell_seconds, seconds
