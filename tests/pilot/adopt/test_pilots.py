@@ -10,7 +10,7 @@ from pilot_corpus import PILOTS, REFUSALS, Pilot, Refusal
 from pilot_notebooks import SCRIPTS, lay_out
 
 from proveout.pilot.adopt import data_files, pilot_run, refusals
-from proveout.pilot.adopt.pilot_run import PilotRun
+from proveout.pilot.adopt.pilot_run import PilotRun, RunLimits
 from proveout.pilot.adopt.refusals import PilotRefused
 from proveout.pilot.audit import notebook_text
 from proveout.pilot.audit.analysis import Analysis
@@ -27,7 +27,7 @@ def _each(listed: tuple[Pilot, ...] | tuple[Refusal, ...]) -> list[object]:
 
 def _run(notebook: Path, into: Path) -> PilotRun:
     into.mkdir()
-    return pilot_run.run(notebook, into=into)
+    return pilot_run.run(notebook, into=into, limits=RunLimits(enough_s=1_800))  # all of its models
 
 
 def _outcome_of(model: RecoveredModel) -> str | tuple[str, ...] | None:

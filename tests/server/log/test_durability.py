@@ -590,6 +590,7 @@ def test_a_disk_that_is_full_ten_times(start, small_disk):
     assert (asked == set(logged)) and twice == 0
 
 
+@pytest.mark.chaos
 def test_power_durability_serves(start):
     """The slower promise, end to end."""
     server = start(PROVEOUT_DURABILITY="power")
