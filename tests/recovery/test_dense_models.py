@@ -78,3 +78,15 @@ def test_a_model_without_a_sparse_matrix_stays_as_it_is(monkeypatch: pytest.Monk
     assert dense_models.with_dense_rows(vectors, rows) is not vectors
     monkeypatch.setattr(dense_models, "_MOST_VALUES", 3)
     assert dense_models.with_dense_rows(vectors, rows) is vectors
+
+
+def test_rows_that_many_models_have_a_copy_of_are_counted_and_kept_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One against the rest has a model for each class."""
+    rows = TfidfVectorizer().fit_transform(["good news", "bad news", "fine day", "poor day"] * 5)
+    model = OneVsRestClassifier(KNeighborsClassifier(3)).fit(rows, [0, 1, 2, 3] * 5)
+    monkeypatch.setattr(dense_models, "_MOST_VALUES", rows.shape[0] * rows.shape[1])
+
+    made = dense_models.with_dense_rows(model, rows)
+
+    assert len({id(one._fit_X) for one in made[-1].estimators_}) == 1
+    assert made.predict(rows).tolist() == model.predict(rows).tolist()

@@ -6,6 +6,7 @@ Input: a fitted estimator, and some sparse rows of its inputs. Output: an estima
 """
 
 import copy
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ def with_dense_rows(model: Any, inputs: Any) -> Any:
     steps = list(model.steps) if hasattr(model, "steps") else [(type(model).__name__.lower(), model)]
     name, last = steps[-1]
     held = {id(one): one for one in _matrices(last)}
-    if not held or sum(one.shape[0] * one.shape[1] for one in held.values()) > _MOST_VALUES:
+    same = {_content(one): one for one in held.values()}  # each model of a class keeps a copy of the same rows
+    if not held or sum(one.shape[0] * one.shape[1] for one in same.values()) > _MOST_VALUES:
         return model
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
@@ -31,7 +33,8 @@ def with_dense_rows(model: Any, inputs: Any) -> Any:
     for _, step in steps[:-1]:
         rows = step.transform(rows) if hasattr(step, "transform") else rows
     dense = ColumnTransformer([("all", "passthrough", slice(0, rows.shape[1]))], sparse_threshold=0).fit(rows)
-    made = _dense(last, {key: one.toarray() for key, one in held.items()}, {})
+    arrays = {content: one.toarray() for content, one in same.items()}
+    made = _dense(last, {key: arrays[_content(one)] for key, one in held.items()}, {})
     return Pipeline([*steps[:-1], ("dense", dense), (name, made)])
 
 
@@ -43,6 +46,15 @@ def _matrices(model: Any) -> Iterator[Any]:
         for part in value if isinstance(value, list | tuple) else (value,):
             if _is_part(part):
                 yield from _matrices(part)
+
+
+def _content(matrix: Any) -> tuple[Any, ...]:
+    """Equal for equal matrices."""
+    rows = matrix.tocsr()
+    digest = hashlib.sha256()
+    for part in (rows.indptr, rows.indices, rows.data):
+        digest.update(part.tobytes())
+    return rows.shape, str(rows.dtype), digest.digest()
 
 
 def _is_part(value: Any) -> bool:
