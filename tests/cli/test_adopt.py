@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from small_notebooks import write_notebook
 from typer.testing import CliRunner
 
@@ -45,7 +46,8 @@ def test_a_run_in_another_interpreter_ends_its_kernel_before_it_is_killed(tmp_pa
     )
     other.chmod(0o755)
     code = (
-        "import pathlib, signal, sys\nfrom proveout.cli import adopt\nadopt._ENDS_S = 1\n"
+        "import pathlib, signal, sys\nfrom proveout.cli import adopt\n"
+        f"adopt._ALONE_S, adopt._ENDS_S = 0, {PATIENCE_S}\n"
         "signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))\n"
         f"adopt._run(pathlib.Path({str(other)!r}), [])"
     )
@@ -53,7 +55,7 @@ def test_a_run_in_another_interpreter_ends_its_kernel_before_it_is_killed(tmp_pa
         while not (tmp_path / "begun").exists():
             time.sleep(0.05)
         process.terminate()
-        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+        assert process.wait(timeout=2 * PATIENCE_S) == 128 + signal.SIGTERM
 
     assert (tmp_path / "ended").exists()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proveout.pilot.adopt.plan import Plan
     from proveout.pilot.audit.analysis import Analysis
 
-_ENDS_S = 5.0  # how long the run in another interpreter has to end by itself, and once more when it is told to
+_ALONE_S, _ENDS_S = 5.0, 20.0  # how long the run in another interpreter has to end by itself, and when it is told to
 
 
 def adopt(
@@ -140,11 +140,11 @@ def _run(python: Path, again: list[str]) -> int:
     try:
         return process.wait()
     except BaseException:  # Ctrl-C, which a terminal sends to both, or SIGTERM, which only this process gets
-        for signalled in (False, True):
-            if signalled:
-                process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=_ENDS_S)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_ALONE_S)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_ENDS_S)
         process.kill()
         raise
 
