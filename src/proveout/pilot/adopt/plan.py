@@ -86,11 +86,6 @@ class Plan:
         return tuple(place for place in self.code_cells if place not in self.recovered.cells)
 
     @property
-    def measured_in(self) -> frozenset[int]:
-        """Cells that measure the model."""
-        return frozenset(metric.cell for metric in self.metrics)
-
-    @property
     def code_cells(self) -> tuple[int, ...]:
         """The places of all code cells of the pilot."""
         return tuple(

@@ -200,7 +200,7 @@ def _adopted(plan: Plan) -> AdoptedNotebook:
         prediction=recovered.place, source=recovered.source, source_form=handed.source_form, columns=handed.columns,
         held_back=handed.held_back, learns_unknown=_learns_unknown(plan), classes=plan.outcome.renamed,
         skipped_cells=tuple(sorted({*plan.skipped, *plan.slow})), raising_cells=plan.raising,
-        idle_cells=tuple(place for place in plan.left_out if place not in plan.measured_in),
+        idle_cells=plan.left_out,
     )  # fmt: skip
 
 
