@@ -27,7 +27,12 @@ class _Sum:
         return values.sum(axis=1)
 
 
-def _read(features: Callable[[pd.DataFrame], pd.DataFrame], outcome: tuple[str, ...] = ("price",)) -> dict[str, Column]:
+def _read(
+    features: Callable[[pd.DataFrame], pd.DataFrame],
+    outcome: tuple[str, ...] = ("price",),
+    *,
+    broken: dict[int, str] | None = None,
+) -> dict[str, Column]:
     rng = np.random.default_rng(4)
     raw = pd.DataFrame({
         "rooms": rng.integers(1, 9, ROWS),
@@ -38,6 +43,8 @@ def _read(features: Callable[[pd.DataFrame], pd.DataFrame], outcome: tuple[str, 
         "price": rng.normal(100, 9, ROWS),
         "number": range(100, 100 + ROWS),
     })  # fmt: skip
+    for place, text in (broken or {}).items():
+        raw.loc[place, "engine"] = text
     side = pd.Series(["train"] * 40 + ["holdout"] * 20, dtype=object)
     held = pd.DataFrame({"row": range(40, ROWS), "answer": 0.0, "truth": 0.0})
     opened = OpenModel(folder=Path(), raw=raw, side=side, held_out=held, features=features, model=_Sum())
@@ -101,6 +108,19 @@ def test_a_text_of_a_form_that_has_no_answer_is_not_let_in(features: Any, kind: 
     found = _read(features)["engine"]
 
     assert (found.use, found.kind, len(found.kinds)) == ("feature", kind, texts)
+
+
+def test_a_text_of_a_row_that_was_mended_by_hand_is_not_let_in() -> None:
+    """The notebook overwrote it in its row; in a row of tomorrow it cannot be read."""
+
+    def numbers(rows: pd.DataFrame) -> pd.DataFrame:
+        mended = rows["engine"].mask(rows.index == 7, "998 CC") if len(rows) == ROWS else rows["engine"]
+        return pd.DataFrame({"cc": mended.str.removesuffix(" CC").astype(float)})
+
+    found = _read(numbers, broken={7: "no"})["engine"]
+
+    assert {*found.kinds} == {"998 CC", "1248 CC", "1498 CC"}
+    assert "no answer to 'no', seen in rows of the pilot" in found.decided
 
 
 def test_categories_that_are_texts_are_asked_for_as_texts() -> None:

@@ -211,6 +211,7 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
         return replace(column, limits=(column.low, column.high))
     if column.kind != "category":
         return column
+    column = _answered(trial, column)
     reads = _reads_words(trial, column)
     form = _form(trial, column) if reads or len(column.kinds) > _MOST_TEXTS else None
     if len(column.kinds) > _MOST_TEXTS or form is not None:
@@ -219,6 +220,26 @@ def _tried(trial: _Trial, column: Column, known: "pd.Series[Any]") -> Column:
     unseen = "has no answer" if reads is None else "would be answered in silence, as none of these"
     said = [one for one in (column.decided, f"a text never seen {unseen}") if one]
     return replace(column, decided="; ".join(said))
+
+
+def _answered(trial: _Trial, column: Column) -> Column:
+    """The column without the texts that have no answer: of rows that the notebook mended by hand, as a slipped cell."""
+    none = set() if len(column.kinds) > _MOST_TEXTS else {*_unanswered(trial, column.name, column.kinds)}
+    if not none or len(none) == len(column.kinds):
+        return column
+    said = f"the model has no answer to {_short(', '.join(map(repr, sorted(none))))}, seen in rows of the pilot"
+    return replace(column, kinds=tuple(one for one in column.kinds if one not in none), decided=said)
+
+
+def _unanswered(trial: _Trial, name: str, texts: Sequence[str]) -> list[str]:
+    """Those of the texts that have no answer in a row that has one otherwise. Halves are tried first."""
+    rows = trial.rows.head(1).loc[[0] * len(texts)].reset_index(drop=True).assign(**{name: list(texts)})
+    if not texts or trial.answers(rows):
+        return []
+    if len(texts) == 1:
+        return list(texts)
+    middle = len(texts) // 2
+    return _unanswered(trial, name, texts[:middle]) + _unanswered(trial, name, texts[middle:])
 
 
 def _takes_null(trial: _Trial, column: Column, known: "pd.Series[Any]") -> bool:
