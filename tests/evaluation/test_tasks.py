@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
@@ -249,6 +250,29 @@ def test_what_another_draw_of_a_forest_gains_by_chance_is_no_sign_of_learned_row
 
     assert max(one.value for one in found) > 0.05
     assert all(one.holds for one in found)
+
+
+def test_the_luckiest_of_many_draws_has_learned_nothing_of_the_held_out_rows():
+    """A notebook fits the same small trees ten times and keeps what is best on the held-out rows."""
+    accused, found = 0, 0
+    for world in range(10):
+        rows, later = (
+            drawn("multiclass", straight, seed=20 + 2 * world + part, rows=450 - 300 * part) for part in (0, 1)
+        )
+        rows, later = (stand_in.Rows(one.raw, one.records, one.labels == "high") for one in (rows, later))
+        trees = [
+            DecisionTreeClassifier(max_depth=4, max_features=1, random_state=np.random.RandomState(one))
+            for one in range(10)
+        ]
+        fitted = [stand_in.fitted(tree, rows, task="binary") for tree in trees]
+        luckiest = max(fitted, key=lambda one: roc_auc_score(later.labels, one.predict_model_columns(later.records)))
+        forest = RandomForestClassifier(10, random_state=world)
+        saw_them = stand_in.fitted(forest, joined(rows, later), task="binary")
+        accused += leakage.holdout_learned(luckiest, rows, later).breaks
+        found += leakage.holdout_learned(saw_them, rows, later).breaks
+
+    assert accused <= 1
+    assert found >= 8
 
 
 def test_of_a_loss_that_is_hardly_one_nothing_can_be_saved():
