@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     event_key: tuple[str, ...] = Field(
         default=(), description="request fields that name one event: joins its outcome; without any, all of them do"
     )
+    event_day: tuple[str, ...] = Field(
+        default=(),
+        description="request fields that tell the day of the event: a date or time, or (year,) month and day; without "
+        "any, the day of the answer. Rows of one day are a cluster, and the monitor counts by day",
+    )
     fallback: Named | None = Field(
         default=None,
         description="request record to an answer, when no model answers: see `task`; without it, none",
