@@ -106,3 +106,19 @@ def test_numbers_without_one_meaning_are_refused(train: str, tmp_path: Path) -> 
     """A share that is learned may be a class or a share: that stands in the notebook alone."""
     with pytest.raises(NotHandedOver, match="objective"):
         handed_over([READ, "df = df.fillna(0)", INPUTS, SPLIT, train], tmp_path)
+
+
+def test_a_booster_of_a_logarithm_has_the_way_to_its_outcome(tmp_path: Path) -> None:
+    """What is frozen of a booster is itself, and it was asked for the classes of an encoder."""
+    cells = [
+        READ,
+        "X, y = df[['age', 'left']], np.log1p(df['income'])",
+        SPLIT,
+        LIGHTGBM + "model = lgb.train({'verbose': -1}, lgb.Dataset(X_train, label=y_train), 9)\n"
+        "said = model.predict(X_test)",
+    ]
+
+    _, handed = handed_over(cells, tmp_path / "model")
+
+    assert handed.outcome is not None
+    assert handed.outcome.columns == ("income",)

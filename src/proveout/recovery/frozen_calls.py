@@ -58,6 +58,7 @@ class FrozenCalls:
         self.tape, self.target, self.argument, self.feed, self.primary = tape, target, argument, feed, primary
         self.keep_filters, self.both_sides, self.rows, self.same = keep_filters, both_sides, rows, same
         self.indexes: dict[int, pd.Index[Any]] = {}  # of the last table of each length
+        self.gaps: dict[int, pd.Index[Any]] = {}  # of the last one whose index does not count from 0
         self.origin: Any = None  # the raw row of each row of the last table that carried the column ROW
 
     def call(self, call: CallMade) -> Any:
@@ -101,7 +102,9 @@ class FrozenCalls:
         for value in values:
             table = value.obj if type(value).__name__ in ("_LocIndexer", "_iLocIndexer") else value
             if isinstance(table, pd.DataFrame):
-                self.indexes[len(table)] = table.index
+                self.indexes[len(table)] = index = table.index
+                if not (isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1):
+                    self.gaps[len(table)] = index
                 self.origin = table[ROW].to_numpy() if ROW in table.columns else self.origin
 
     def _split(self, call: CallMade) -> list[Any]:

@@ -101,9 +101,11 @@ def _names(tape: Tape, one: HeldOut, way: OutcomeWay) -> tuple[ClassName, ...]:
     split = one.split
     codes = np.unique(way.truth)
     for fit in reversed(tape.fits):
+        if type(fit.model).__name__ != "LabelEncoder" or fit.key.statement not in way.replay.places:
+            continue  # of a booster, what is frozen is itself
         state: Mapping[str, Any] = tape.frozen.get(fit.key) or {}
         classes = state.get("classes_")
-        if type(fit.model).__name__ != "LabelEncoder" or fit.key.statement not in way.replay.places or classes is None:
+        if classes is None:
             continue
         values = np.asarray(fit.inputs).ravel()
         whole = split is not None and len(values) == split.of

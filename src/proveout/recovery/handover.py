@@ -32,6 +32,7 @@ from proveout.recovery.held_out import HeldOut, task_of
 from proveout.recovery.model_form import Unpackable
 from proveout.recovery.replay import SPLIT as SPLIT_CALL
 from proveout.recovery.rewritten_slice import Unwritable
+from proveout.recovery.row_origin import rows_labelled
 from proveout.recovery.state_files import Unstorable
 from proveout.recovery.tables import (
     equal_rows,
@@ -43,7 +44,7 @@ from proveout.recovery.tables import (
     with_text_names,
 )
 from proveout.recovery.tape import Tape
-from proveout.recovery.verification import Recovery, model_then, rows_labelled
+from proveout.recovery.verification import Recovery, model_then
 
 RAW, SIDES, HELD_OUT, FEATURES, STATE, MODEL = (
     "raw.parquet", "sides.parquet", "heldout.parquet", "features.py", "state", "model.skops",

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.replay import Replay
+from proveout.recovery.row_origin import origin_of
 from proveout.recovery.tables import flat, rows_of
 from proveout.recovery.tape import Key, Prediction, Tape
-from proveout.recovery.verification import Recovery, model_then, origin_of, verify
+from proveout.recovery.verification import Recovery, model_then, verify
 
 _MOST_ALONE = 300  # rows asked one by one, where together they have no answer
 _MOST_FITS = 8  # models looked at for the call that reads the rows
@@ -124,7 +125,7 @@ def _kept(found: Recovery, rows: pd.DataFrame) -> NDArray[Any]:
     rows = rows.reset_index(drop=True)
     try:
         made = found.replay.run(rows, found.primary, keep_filters=True)
-        left = everything if rows_of(made) == len(rows) else origin_of(found, rows, made)
+        left = None if rows_of(made) == len(rows) else origin_of(found.replay, found.primary, rows, made)
     except Exception:  # a filter of many rows may leave none
         return everything
-    return everything if left is None else np.sort(left)
+    return everything if left is None else np.sort(left.rows)

@@ -14,9 +14,10 @@ import numpy as np
 from proveout.recovery import outcome_way
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.replay import Replay
+from proveout.recovery.row_origin import rows_labelled
 from proveout.recovery.tables import equal_rows, flat, rows_of, target_column
 from proveout.recovery.tape import Fit, Split, Tape
-from proveout.recovery.verification import Recovery, rows_labelled, with_outcome
+from proveout.recovery.verification import Recovery, with_outcome
 
 
 def of(tape: Tape, one: HeldOut, found: Recovery) -> tuple[HeldOut, Recovery]:

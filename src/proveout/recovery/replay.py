@@ -41,6 +41,7 @@ class Replay:
         self.at = self.places[0]  # the statement that runs, for who reads an error
         self.origin: Any = None
         self.indexes: Mapping[int, pd.Index[Any]] = {}
+        self.gaps: Mapping[int, pd.Index[Any]] = {}
         self._code = [
             (
                 place,
@@ -89,5 +90,6 @@ class Replay:
         except Captured as reached:
             return reached.value
         finally:
-            tape.answering, self.origin, self.indexes = before, answering.origin, answering.indexes
+            tape.answering, self.origin = before, answering.origin
+            self.indexes, self.gaps = answering.indexes, answering.gaps
         raise Unreached

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from proveout.model import native_boosters
 from proveout.recovery import other_rows, outcome_way
-from proveout.recovery.frozen_calls import ROW
 from proveout.recovery.held_out import HeldOut
 from proveout.recovery.outcome_way import NoWay, OutcomeWay
 from proveout.recovery.replay import Replay
+from proveout.recovery.row_origin import Origin, origin_of, rows_labelled
 from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, some_rows, target_column
 from proveout.recovery.tape import Prediction, Source, Tape
 
@@ -152,21 +152,6 @@ def with_outcome(base: Recovery, tape: Tape, one: HeldOut) -> Recovery:
     return replace(base, outcome=way)
 
 
-def rows_labelled(labels: Sequence[Any], tape: Tape, primary: Source) -> list[int] | None:
-    """The raw rows with these labels; None where they are no labels of raw rows.
-
-    Labels are those of the index that rows were read with (`index_col="Id"` counts from 1), else places.
-    """
-    table = tape.frozen[primary.key]
-    index, rows = getattr(table, "index", None), len(as_frame(table))
-    if isinstance(index, pd.Index) and index.is_unique and len(index) == rows:
-        own = index.get_indexer(pd.Index(labels))
-        if len(own) and own.min() >= 0:
-            return [int(place) for place in own]
-    places = all(isinstance(label, int | np.integer) and not isinstance(label, bool) for label in labels)
-    return [int(label) for label in labels] if labels and places and max(labels) < rows and min(labels) >= 0 else None
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Made:
     """Inputs of many rows and the raw row of each; without them, what went wrong."""
@@ -197,14 +182,14 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
         if rows_of(made) == len(asked) and equal_rows(made, prediction.inputs).all():
             return _Made(inputs=made, origin=np.array(asked), both_sides=both_sides)
     reason = ""
-    tried: list[tuple[int, Any, NDArray[Any]]] = []  # held-out rows that were found, inputs, origin
+    tried: list[tuple[tuple[int, bool], Any, Origin]] = []  # held-out rows that were found and if surely, inputs
     for keep_filters in (True, False):
         try:
             made = replay.run(raw, primary, keep_filters=keep_filters)
             places = (
-                np.arange(len(raw))
+                Origin(rows=np.arange(len(raw)), sure=True)
                 if rows_of(made) == len(raw)
-                else origin_of(base, raw, made, keep_filters=keep_filters)
+                else origin_of(replay, primary, raw, made, keep_filters=keep_filters)
             )
         except BaseException as error:
             _let_go(error)
@@ -215,49 +200,19 @@ def _all_rows(base: Recovery, prediction: Prediction, labels: list[int] | None) 
             reason = f"{len(raw)} raw rows gave {rows_of(made)}, and which they are cannot be told"
             continue
         here = places_by_content(made, prediction.inputs)
-        tried.append((sum(row is not None for row in here), made, places))
-        if tried[-1][0] == len(here):
+        tried.append(((sum(row is not None for row in here), places.sure), made, places))
+        if tried[-1][0] == (len(here), True):
             break
     if not tried:
         return _Made(reason=reason)
     _, made, places = max(tried, key=lambda one: one[0])
-    return _Made(inputs=made, origin=places)
+    return _Made(inputs=made, origin=places.rows)
 
 
 def _let_go(error: BaseException) -> None:
     """A person's Ctrl-C ends the work; what the notebook raises does not."""
     if isinstance(error, KeyboardInterrupt):
         raise error
-
-
-def origin_of(base: Recovery, raw: pd.DataFrame, made: Any, *, keep_filters: bool = True) -> NDArray[Any] | None:
-    """Which row of `raw` each row of `made` is: by its index, else by a column that is handed in once and says so.
-
-    Of an array, whose table lost that column, by the index of the last table with as many rows.
-    """
-    replay, primary = base.replay, base.primary
-    assert replay is not None
-    assert primary is not None
-    of_table = replay.indexes.get(rows_of(made) or 0)
-    own = _by_index(base, raw, getattr(made, "index", None))
-    if own is not None:
-        return own
-    try:
-        replay.run(raw.assign(**{ROW: np.arange(len(raw))}), primary, keep_filters=keep_filters)
-    except BaseException as error:
-        _let_go(error)
-    found: NDArray[Any] | None = replay.origin
-    return found if found is not None and len(found) == rows_of(made) else _by_index(base, raw, of_table)
-
-
-def _by_index(base: Recovery, raw: pd.DataFrame, index: Any) -> NDArray[Any] | None:
-    """The raw rows of an index that rows were left out of; None where it counts from 0, as after `reset_index`."""
-    if not isinstance(index, pd.Index) or not index.is_unique or bool((index == np.arange(len(index))).all()):
-        return None
-    assert base.replay is not None
-    assert base.primary is not None
-    rows = rows_labelled(list(index), base.replay.tape, base.primary)
-    return np.array(rows) if rows is not None and max(rows, default=0) < len(raw) else None
 
 
 def _alone(base: Recovery, prediction: Prediction, *, singles: int, both_sides: bool) -> Recovery:
