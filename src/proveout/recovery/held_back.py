@@ -59,7 +59,7 @@ def asked(tape: Tape, one: HeldOut, found: Recovery) -> tuple[HeldOut, Recovery]
     assert found.primary is not None
     whole, back = tape.held_back
     learned = np.flatnonzero(~back)[list(found.rows)]
-    model, truths = model_then(one.prediction), Replay(tape, replace(one.prediction, argument=1))
+    model, truths = model_then(one.prediction), Replay(tape, replace(one.prediction, argument=1), found.replay.left)
     places, inputs, answers, truth = _answered(found, truths, model, whole, np.flatnonzero(back))
     outcome = None if found.outcome is None else replace(found.outcome, truth=flat(truth)[:, 0])
     prediction = replace(one.prediction, inputs=inputs, rows=len(places), answers=answers, truth=truth)

@@ -8,7 +8,7 @@ import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from proveout.recovery import cell_magics, instrument, program_slice
+from proveout.recovery import cell_magics, instrument, left_values, program_slice
 from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.instrument import Instrument
 from proveout.recovery.recorder import Recorder
@@ -60,7 +60,7 @@ def install(shell: Any, handed: HandedRows | None = None, hold_back: HoldBack | 
     for name, function in _names(tape).items():
         setattr(builtins, name, function)
     shell.ast_transformers.append(Hook(tape, getattr(shell, "transform_cell", str)))
-    shell.events.register("post_run_cell", lambda result: _note_failure(tape, result))
+    shell.events.register("post_run_cell", lambda result: _note_end(tape, result))
     return tape
 
 
@@ -76,7 +76,7 @@ def _names(tape: Tape) -> dict[str, Any]:
     return {
         instrument.CALL: tape.call,
         instrument.ITEM: tape.item,
-        instrument.STATEMENT: tape.begin,
+        instrument.STATEMENT: lambda statement: _next(tape, statement),
         instrument.LOST_IMPORT: tape.lost_import,
         instrument.LOST_SHOW: tape.lost_show,
         instrument.LAMBDA: _named,
@@ -89,6 +89,12 @@ def _named(name: str, function: Any) -> Any:
     return function
 
 
-def _note_failure(tape: Tape, result: Any) -> None:
+def _next(tape: Tape, statement: int) -> None:
+    left_values.note(tape)
+    tape.begin(statement)
+
+
+def _note_end(tape: Tape, result: Any) -> None:
     if result.error_in_exec is not None:
         tape.failed.add(tape.statement)
+    left_values.note(tape)

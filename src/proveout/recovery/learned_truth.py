@@ -59,7 +59,8 @@ def _truth(tape: Tape, fit: Fit, one: HeldOut, found: Recovery) -> Any:
     learned = rows_labelled([split.labels[place] for place in split.train], tape, primary)
     if learned is None:
         return None
-    replay = Replay(tape, replace(one.prediction, key=fit.key, argument=1))
+    left = found.replay.left if found.replay is not None else None
+    replay = Replay(tape, replace(one.prediction, key=fit.key, argument=1), left)
     if not equal_rows(replay.run(raw.iloc[learned].reset_index(drop=True), primary), fit.truth).all():
         return None
     return flat(replay.run(raw.iloc[list(found.rows)].reset_index(drop=True), primary))[:, 0]

@@ -5,17 +5,21 @@ Input: a tape, a prediction on it, and rows. Output: what the model is given for
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any
 
 import pandas as pd
 
+from proveout.recovery import left_values
 from proveout.recovery.frozen_calls import Captured, FrozenCalls
+from proveout.recovery.left_values import LeftValues
 from proveout.recovery.program_slice import backward
 from proveout.recovery.tables import from_frame
 from proveout.recovery.tape import Key, Prediction, Source, Tape
 
 SPLIT = "train_test_split"
+_Step = Callable[[int, CodeType, dict[str, Any]], None]
 
 
 class Unreached(Exception):
@@ -23,9 +27,14 @@ class Unreached(Exception):
 
 
 class Replay:
-    """One prediction's slice, compiled once. `places` are the statements in it."""
+    """One prediction's slice, compiled once. `places` are the statements in it.
 
-    def __init__(self, tape: Tape, prediction: Prediction) -> None:
+    Args:
+        left: what statements leave behind as the pilot's rows left it.
+    """
+
+    def __init__(self, tape: Tape, prediction: Prediction, left: LeftValues | None = None) -> None:
+        self.left = left if left is not None else LeftValues()
         self.tape, self.prediction = tape, prediction
         sources = [statement.source for statement in tape.statements]
         self._given: dict[str, Any] = {}
@@ -61,6 +70,43 @@ class Replay:
 
         Raises: Unreached; and whatever a statement of the notebook raises for these rows, with `at` telling which.
         """
+        return self._run(frame, primary, self._step, keep_filters=keep_filters, both_sides=both_sides)
+
+    def _step(self, place: int, code: CodeType, space: dict[str, Any]) -> None:
+        if place not in self.left.instead:
+            exec(code, space)  # noqa: S102  # the notebook that the user adopts
+        self.left.put(place, space)
+
+    def left_otherwise(self, frame: pd.DataFrame, primary: Source, *, both_sides: bool = True) -> LeftValues:
+        """What statements leave behind of these rows otherwise than of the pilot's, as the pilot's left it.
+
+        Raises: as `run`, where a statement raises that leaves more than was noted.
+        """
+        watched, found = left_values.watched(self.tape, self.places), LeftValues()
+
+        def step(place: int, code: CodeType, space: dict[str, Any]) -> None:
+            live, noted = watched[place]
+            try:
+                exec(code, space)  # noqa: S102  # as in `_step`
+                apart = {
+                    name: value
+                    for name, value in noted.items()
+                    if name not in space or not left_values.equal(space[name], value)
+                }
+            except Exception:
+                apart = noted
+                if not noted or live - noted.keys():
+                    raise
+            if apart:
+                found.values[place] = apart
+            if apart and apart.keys() == live:
+                found.instead.add(place)
+            found.put(place, space)
+
+        self._run(frame, primary, step, keep_filters=False, both_sides=both_sides)
+        return found
+
+    def _run(self, frame: pd.DataFrame, primary: Source, step: _Step, *, keep_filters: bool, both_sides: bool) -> Any:
         tape, same = self.tape, self.same_source(primary)
 
         def feed(key: Key, value: Any) -> Any:
@@ -86,7 +132,7 @@ class Replay:
                 tape.begin(place)
                 self.at = place
                 if place not in tape.failed:  # what raised in the pilot had no effect there
-                    exec(code, space)  # noqa: S102  # the notebook that the user adopts
+                    step(place, code, space)
         except Captured as reached:
             return reached.value
         finally:

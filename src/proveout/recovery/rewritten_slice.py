@@ -7,6 +7,7 @@ model is given.
 import ast
 import copy
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +78,8 @@ class RewrittenSlice:
                     elif last:
                         parts = inlined_call.before(made, rewrite.prediction, rewrite.turn or 0)
                     texts = [ast.unparse(ast.fix_missing_locations(part)) for part in parts]
-                    found += [Line(text, cell, place) for text in texts]
+                    texts = [] if place in self.replay.left.instead else texts
+                    found += [Line(text, cell, place) for text in [*texts, *rewrite.left()]]
             if self.reached is None:
                 self.takes = self.takes or rewrite.takes
         return found
@@ -272,6 +274,17 @@ class _Rewrite(Instrument):
         inner = node.value
         return inner.value if isinstance(inner, ast.Attribute) and inner.attr in ("loc", "iloc") else inner
 
+    def left(self) -> list[str]:
+        """What the statement has left of the pilot's rows, as statements."""
+        values = self.rewriting.replay.left.values.get(self.statement, {})
+        texts = {
+            name: repr(_plain(value))
+            if _is_small(value)
+            else ast.unparse(self._from_state(f"cell{self.cell}_{name}_{self.statement}", [value]))
+            for name, value in values.items()
+        }
+        return [f"{name} = {text}" for name, text in texts.items()]
+
     def _kept(self, keys: list[Key]) -> ast.expr:
         values = [self.tape.frozen[key] for key in keys]
         if len(values) == 1 and _is_small(values[0]):
@@ -279,7 +292,12 @@ class _Rewrite(Instrument):
         return self._stored(keys, values)
 
     def _stored(self, keys: list[Key], values: list[Any]) -> ast.expr:
-        label = f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}" + ("_asked" if self.asked else "")
+        return self._from_state(
+            f"cell{self.cell}_{keys[0].site.rpartition('.')[2]}" + ("_asked" if self.asked else ""), values
+        )
+
+    def _from_state(self, label: str, values: list[Any]) -> ast.expr:
+        """What takes a value, or one value after another, from the state."""
         one, own = len(values) == 1, type(values[0]) if _is_own(values[0]) else None
         names: set[str] = set()
         results = all(map(_is_results, values))
@@ -298,7 +316,7 @@ class _Rewrite(Instrument):
         if names:
             return _name(with_own(taken, names, self.tape.lambdas))
         # The next line of the notebook may change what it was given.
-        changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray)
+        changeable = type(values[0]) in (pd.DataFrame, pd.Series, dict, list, np.ndarray, set, Counter)
         return _name(f"{taken}.copy()" if changeable else taken)
 
 

@@ -7,6 +7,7 @@ Input: values by name. Output: files in a folder, `state.json` first, and the va
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class _Writer:
         if isinstance(value, np.ndarray):
             return self._array(value)
         if isinstance(value, Mapping):
-            kind = "bunch" if type(value).__name__ == "Bunch" else "mapping"
+            kind = {"Bunch": "bunch", "Counter": "counter"}.get(type(value).__name__, "mapping")
             return {kind: [[self.node(key), self.node(one)] for key, one in value.items()]}
         if isinstance(value, list | tuple | set | frozenset):
             kind = next(name for name, known in _SEQUENCES.items() if isinstance(value, known))
@@ -232,6 +233,7 @@ _READ: dict[str, Any] = {
     "array_file": lambda content, node, folder: np.load(folder / content, allow_pickle=False),
     "bunch": _read_bunch,
     "mapping": lambda content, node, folder: dict(_pairs(content, folder)),
+    "counter": lambda content, node, folder: Counter(dict(_pairs(content, folder))),
     "list": lambda content, node, folder: [_value(one, folder) for one in content],
     "tuple": lambda content, node, folder: tuple(_value(one, folder) for one in content),
     "set": lambda content, node, folder: {_value(one, folder) for one in content},

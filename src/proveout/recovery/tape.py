@@ -177,6 +177,7 @@ class Tape:
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
     lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
     outcomes: dict[Any, Any] = field(default_factory=dict)  # ways to an outcome that were looked for: models share them
+    left: dict[int, dict[str, Any]] = field(default_factory=dict)  # by statement: names of what is no row
     answering: Answering | None = None
     statement: int = -1
     cell: int = 0  # the one that runs, among all cells of the notebook

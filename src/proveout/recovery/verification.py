@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from proveout.model import native_boosters
 from proveout.recovery import other_rows, outcome_way
 from proveout.recovery.held_out import HeldOut
+from proveout.recovery.left_values import LeftValues
 from proveout.recovery.outcome_way import NoWay, OutcomeWay
 from proveout.recovery.replay import Replay
 from proveout.recovery.row_origin import Origin, origin_of, rows_labelled
@@ -69,7 +70,8 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
     without_outcome: Recovery | None = None
     for primary in replay.sources:
         try:
-            found = replace(_from_source(tape, replay, primary, one, singles=singles), raised_cells=raised)
+            found = _from_source(tape, replay, primary, one, singles=singles)
+            found = replace(_with_left_values(tape, found, one, singles=singles), raised_cells=raised)
         except Exception as error:  # inputs of a kind that nothing here knows
             found = replace(found, level="failed", reason=f"its inputs cannot be compared: {_said(error)}")
         if found.level == "raw" and primary.name == "concat" and found.target is None and found.outcome is None:
@@ -77,6 +79,26 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
         elif found.level in ("raw", "leak"):
             return found
     return without_outcome or found
+
+
+def _with_left_values(tape: Tape, found: Recovery, one: HeldOut, *, singles: int) -> Recovery:
+    """The recovery; where one row alone gives other inputs, with what statements have left of the pilot's rows."""
+    replay, raw, primary = found.replay, found.raw, found.primary
+    if found.level != "inputs" or replay is None or raw is None or primary is None:
+        return found
+    left = LeftValues()
+    for row in [*found.rows[:1], *found.rows[-1:]] or [0, len(raw) - 1]:
+        try:
+            more = replay.left_otherwise(raw.iloc[[row]].reset_index(drop=True), primary)
+        except BaseException as error:
+            _let_go(error)
+            return found
+        left.values = {place: left.values.get(place, {}) | one for place, one in (left.values | more.values).items()}
+        left.instead |= more.instead
+    if not left.values:
+        return found
+    again = _from_source(tape, Replay(tape, one.prediction, left), primary, one, singles=singles)
+    return again if again.level == "raw" else found
 
 
 def _from_source(tape: Tape, replay: Replay, primary: Source, one: HeldOut, *, singles: int) -> Recovery:
