@@ -36,7 +36,7 @@ def flights(rows: int, seed: int) -> pd.DataFrame:
 
 def compared(reference: pd.DataFrame, window: pd.DataFrame, *columns: str, drift_alpha: float = 0.01):
     answers = drift.compare(reference, window, columns or COLUMNS, drift_alpha=drift_alpha)
-    return {(answer.column, answer.test): answer for answer in answers}
+    return {(answer.column, answer.test): answer for answer in answers if answer.test != "psi"}
 
 
 def alarms(*args, **kwargs) -> set[tuple[str, str]]:
@@ -119,7 +119,10 @@ def test_a_new_level_is_found():
     window = flights(500, 2)
     window.loc[window.index[:40], "carrier"] = "ZZ"
 
-    assert alarms(flights(2000, 1), window) == {("carrier", "chi2")}
+    found = alarms(flights(2000, 1), window)
+
+    assert found >= {("carrier", "chi2"), ("carrier", "new_levels")}
+    assert {column for column, _ in found} == {"carrier"}
 
 
 def test_a_vanished_level_is_found():
@@ -127,7 +130,7 @@ def test_a_vanished_level_is_found():
     window = flights(700, 2)
     window = window[window["carrier"] != "DL"]
 
-    assert alarms(flights(2000, 1), window) == {("carrier", "chi2")}
+    assert alarms(flights(2000, 1), window) == {("carrier", "chi2"), ("carrier", "cardinality")}
 
 
 def test_numbers_that_go_missing_are_found_though_the_rest_look_the_same():
@@ -135,15 +138,15 @@ def test_numbers_that_go_missing_are_found_though_the_rest_look_the_same():
     window = flights(500, 2)
     window.loc[window.index[::10], "delay"] = np.nan
 
-    assert alarms(flights(2000, 1), window) == {("delay", "chi2")}
+    assert alarms(flights(2000, 1), window) == {("delay", "nulls")}
 
 
 def test_text_that_goes_missing_is_found():
-    """A missing value is a level."""
+    """A missing value is no level: its share is a test of its own."""
     window = flights(500, 2)
     window.loc[window.index[::8], "carrier"] = None
 
-    assert alarms(flights(2000, 1), window) == {("carrier", "chi2")}
+    assert alarms(flights(2000, 1), window) == {("carrier", "nulls")}
 
 
 def test_the_tests_of_missing_values_are_counted_in_the_family():
@@ -151,11 +154,14 @@ def test_the_tests_of_missing_values_are_counted_in_the_family():
     answers = compared(flights(400, 1), flights(400, 2))
 
     assert set(answers) == {
-        ("delay", "ks"), ("distance", "ks"), ("gust", "ks"), ("gust", "chi2"), ("carrier", "chi2"), ("tail", "chi2"),
+        ("delay", "ks"), ("distance", "ks"), ("gust", "ks"), ("gust", "nulls"), ("carrier", "chi2"),
+        ("carrier", "new_levels"), ("carrier", "cardinality"), ("carrier", "nulls"), ("tail", "chi2"),
+        ("tail", "new_levels"), ("tail", "cardinality"),
     }  # fmt: skip
-    tightest = min(answers.values(), key=lambda answer: answer.p_value).p_value
-    assert alarms(flights(400, 1), flights(400, 2), drift_alpha=tightest * 5.999) == set()
-    assert len(alarms(flights(400, 1), flights(400, 2), drift_alpha=tightest * 6.001)) == 1
+    assert sum(answer.level for answer in answers.values()) == pytest.approx(0.01)
+    least = min(answer.p_value / answer.level for answer in answers.values()) * 0.01
+    assert alarms(flights(400, 1), flights(400, 2), drift_alpha=min(0.5, least * 0.9999)) == set()
+    assert least > 0.5 or len(alarms(flights(400, 1), flights(400, 2), drift_alpha=least * 1.0001)) == 1
 
 
 def test_a_column_without_a_value_on_one_side_is_found_and_said():
@@ -165,7 +171,7 @@ def test_a_column_without_a_value_on_one_side_is_found_and_said():
 
     answers = compared(flights(400, 1), window)
 
-    assert answers["delay", "chi2"].alarmed
+    assert answers["delay", "nulls"].alarmed
     assert answers["delay", "ks"].p_value == 1.0
     assert answers["delay", "ks"].window_rows == 0
     assert drift.note(answers["delay", "ks"]).startswith("no value in the window")
@@ -178,8 +184,8 @@ def test_a_column_that_is_the_same_everywhere_is_calm_and_said(value):
 
     answers = drift.compare(*frames, ["constant"], drift_alpha=0.05)
 
-    assert [(answer.p_value, answer.statistic, answer.alarmed) for answer in answers] == [(1.0, 0.0, False)]
-    assert drift.note(answers[0])
+    assert {(answer.p_value, answer.alarmed, answer.effect) for answer in answers} == {(1.0, False, 0.0)}
+    assert value is None or drift.note(answers[0])
 
 
 @pytest.mark.parametrize(("before", "after"), [(3.0, 4.0), ("JFK", "LGA"), (True, False), (None, "LGA")])
@@ -194,10 +200,10 @@ def test_a_name_that_every_row_has_for_itself_is_left_alone_and_said():
     """Tail numbers seen once each are new in every window: comparing them would alarm every day."""
     frames = [pd.DataFrame({"tail": [f"N{start + row}" for row in range(200)]}) for start in (0, 1000)]
 
-    answer = drift.compare(*frames, ["tail"], drift_alpha=0.05)[0]
+    answers = drift.compare(*frames, ["tail"], drift_alpha=0.05)
 
-    assert not answer.alarmed
-    assert "rare" in drift.note(answer)
+    assert not any(answer.alarmed for answer in answers)
+    assert "rare" in drift.note(answers[0])
 
 
 def test_levels_that_appear_in_numbers_are_found_even_when_each_one_is_rare():
@@ -213,14 +219,14 @@ def test_few_expected_rows_are_tested_exactly():
     reference, window = pd.DataFrame({"delay": np.arange(2000.0)}), pd.DataFrame({"delay": np.arange(0, 2000, 40.0)})
     window.loc[[3, 4], "delay"] = np.nan
 
-    answer = {answer.test: answer for answer in drift.compare(reference, window, ["delay"], drift_alpha=0.01)}["chi2"]
+    answer = {answer.test: answer for answer in drift.compare(reference, window, ["delay"], drift_alpha=0.01)}["nulls"]
 
     assert answer.p_value == pytest.approx(50 * 49 / (2050 * 2049), rel=1e-6)
 
 
 def test_a_p_value_that_is_not_exact_is_said():
-    """Beyond 10,000 rows a side the exact sum is not computed, and the report says so."""
-    small, large = flights(100, 1), flights(10_001, 2)
+    """Beyond 4,000 rows the exact sum is not computed, and the report says so."""
+    small, large = flights(100, 1), flights(4_000, 2)
 
     assert drift.note(compared(small, large)["delay", "ks"]) == "asymptotic p-value"
     assert drift.note(compared(small, flights(300, 2))["delay", "ks"]) == ""
@@ -263,10 +269,11 @@ def test_what_a_task_answers_is_calm_by_chance_and_found_when_it_moves(task):
         return pd.DataFrame({task.watched: task.watch(scores)})
 
     def alarm(seed: int, moved: float = 0.0) -> bool:
-        (one,) = drift.compare(
-            said(2_000, 2 * seed), said(500, 2 * seed + 1, moved=moved), [task.watched], drift_alpha=alpha
+        one, index = drift.compare(
+            said(2_000, 2 * seed), said(500, 2 * seed + 1, moved=moved), [], drift_alpha=alpha, answers=[task.watched]
         )
-        assert one.test == ("chi2" if task.name == "multiclass" else "ks")
+        assert (one.part, one.test) == ("answers", "chi2" if task.name == "multiclass" else "ks")
+        assert (index.test, index.alarmed) == ("psi", False)
         return one.alarmed
 
     assert sum(alarm(seed) for seed in range(trials)) <= most_false_alarms(trials, alpha)

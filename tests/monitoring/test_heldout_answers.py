@@ -75,8 +75,8 @@ def test_a_model_that_knows_its_training_rows_by_heart_raises_no_alarm_on_the_fi
     assert drift.compare({"p": pd.Series(by_heart)}, pd.DataFrame({"p": opened.predict(fresh)}), ["p"],
                          drift_alpha=0.01)[0].alarmed  # fmt: skip  # the fault that this guards against
     assert not calm.report.alarm
-    assert {one.column for one in calm.report.columns} == {"wind", "probability"}
-    assert [one.column for one in alarm.report.columns if one.alarmed] == ["probability"]
+    assert {one.column for one in calm.report.tests} == {"wind", "probability"}
+    assert [one.column for one in alarm.report.tests if one.alarmed] == ["probability"]
     assert alarm.alert is not None
     assert alarm.alert.what == f"what {packed.name} answers is no longer what it answered to held-out rows"
 
@@ -91,7 +91,7 @@ def test_a_handful_of_held_out_rows_is_no_reference_for_answers(tiny):
 
     seen = monitor.look(tiny.settings, answers(opened, opened.reference().head(100)), at=AT)
 
-    assert {one.column for one in seen.report.columns} == {"wind"}
+    assert {one.column for one in seen.report.tests} == {"wind"}
 
 
 @pytest.mark.parametrize(("task", "metric"), [("regression", "MAE"), ("multiclass", "log loss")])
@@ -131,4 +131,6 @@ def test_values_and_classes_are_watched_and_held_to_what_they_promise(tmp_path, 
     assert wrong.alert is not None and wrong.alert.severity == "critical"
     assert f"fell: {metric} " in wrong.alert.what and "promised" in wrong.alert.what
     assert not wrong.report.alarm
-    assert {one.column for one in late.report.columns if one.alarmed} == {"start_hour", opened.task.watched}
+    moved = {one.column: one for one in late.report.tests if one.alarmed}
+    assert set(moved) - {""} == {"start_hour", opened.task.watched}
+    assert (moved["start_hour"].answers_change or 0) > 0

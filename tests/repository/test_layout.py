@@ -72,6 +72,7 @@ LINES = {
     "server": ("http", "service", "log", "worker", "queue"),
     "evaluation": ("", "stats"),
     "gate": ("reports", "guards"),
+    "monitoring": ("", "stream", "drift_tests"),
 }
 
 # These are called by what people look for in a list of kinds, and not by us.
@@ -195,7 +196,7 @@ def test_the_reader_of_imports_catches_a_planted_one(tmp_path, file, source, sai
         ("server/main.py", "from proveout.model.bundle import OpenBundle\nimport litserve"),
         (
             "monitoring/drift.py",
-            "from scipy.stats import ks_2samp\nfrom proveout.records.drift_report import ColumnDrift",
+            "from scipy.stats import ks_2samp\nfrom proveout.records.drift_report import DriftTest",
         ),
         ("monitoring/report.py", "from proveout.monitoring import drift"),
         ("settings.py", "from .errors import ConfigError"),

@@ -249,7 +249,7 @@ def test_quality_online_is_held_against_quality_offline(project, online, rows, s
     project.append("bundle", packed.digest, packed)
     report = DriftReport(
         model="tiny", bundle=packed.digest, window_from=now(), window_to=now(), window_rows=rows, drift_alpha=0.01,
-        columns=(), alarm=False, sources={"model": rows},
+        tests=(), alarm=False, sources={"model": rows},
         performance=Performance(rows=rows, metrics={"auc": online}),
     )  # fmt: skip
     project.append("drift", "tiny", report)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from proveout.monitoring.drift import MISSING, Column
+from proveout.monitoring.drift_tests.column_kind import MISSING, Column
 
 WIDTH, HEIGHT = 240, 64  # size of a picture without its axis
 BINS = 24

@@ -13,12 +13,10 @@ import numpy as np
 import pandas as pd
 
 from proveout.errors import NotFound
-from proveout.monitoring.drift import Column, kind_of
+from proveout.monitoring.drift_tests.column_kind import MISSING, Column, kind_of
 from proveout.project import open_ledger, open_store
 from proveout.records.snapshot import Snapshot
 from proveout.settings import Settings
-
-MISSING = "(missing)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,91 +1,109 @@
 """Drift tests: does a window of rows still look like the training rows? With a stated false alarm rate.
 
-Input: two frames and the columns to compare. Output: one `ColumnDrift` per test. Only importer of scipy.
-
-Both frames are samples, so all tests are two-sample tests. If the reference counts as the exact distribution, as in
-whylogs and evidently for text columns, most windows without drift raise an alarm.
+Input: two tables and the columns to compare. Output: one `DriftTest` per test, of inputs, of answers, and of all inputs
+jointly. The tests themselves are in `drift_tests/`.
 """
 
-import warnings
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from proveout.errors import DriftError
-from proveout.records.drift_report import ColumnDrift
+from proveout.monitoring.drift_tests import families, joint, psi, two_sample, verdict_text
+from proveout.monitoring.drift_tests.column_kind import Column, Levels, kind_of, levels, numbers
+from proveout.monitoring.drift_tests.measurement import Measurement
+from proveout.records.drift_report import DriftTest, Part, TestName
 
 FEWEST_ROWS = 20
 """Fewest rows per side: with fewer, no test in a family of twenty could ever alarm."""
 
-FEWEST_EXPECTED = 5.0
-"""Least expected count of a cell in the contingency table for chi-square to be valid (Cochran 1954)."""
+WEIGHTS: Mapping[TestName, float] = {
+    "ks": 4, "chi2": 4, "nulls": 2, "new_levels": 1, "cardinality": 1, "mmd": 4, "domain_classifier": 4, "psi": 0,
+}  # fmt: skip
+"""Shares of drift_alpha: most for the tests that see most. The stability index sees what they see, and has none."""
 
-EXACT_ROWS = 10_000
-"""Up to this many rows per side, the Kolmogorov-Smirnov p-value is exact; beyond, the asymptotic one is as good."""
-
-MISSING = "(missing)"
-
-Column: TypeAlias = "pd.Series[Any]"
 Reference: TypeAlias = "pd.DataFrame | Mapping[str, Column]"
 
 
-def compare(
-    reference: Reference, window: pd.DataFrame, columns: Sequence[str], *, drift_alpha: float
-) -> tuple[ColumnDrift, ...]:
-    """Test each column of `window` against `reference`: one or two tests per column, in the order of `columns`.
+@dataclass(frozen=True, kw_only=True)
+class _Named:
+    """One test, before its family is known."""
 
-    A numeric column gets `ks` over its values and, if either side has nulls, `chi2` over null or not. A text column
-    gets one `chi2` over its levels, where null is a level and rare levels are pooled. A table of two levels uses
-    Fisher's exact test. Ties make `ks` conservative: fewer false alarms, never more.
+    part: Part
+    column: str
+    test: TestName
+    found: Measurement
+    rows: tuple[int, int]
+    counted: "two_sample.Counts | None" = None  # rows per side and bin, of a stability index
+
+
+def compare(
+    reference: Reference,
+    window: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    drift_alpha: float,
+    answers: Sequence[str] = (),
+    jointly: bool = False,
+) -> tuple[DriftTest, ...]:
+    """Test each column of `window` against `reference`, in the order of `columns`; then the answers, then all jointly.
+
+    A numeric column gets `ks` over its values, a text column `chi2` over its levels, with rare ones pooled,
+    `new_levels` and `cardinality`; either gets `nulls` if a side has any, and the stability index `psi`. The family
+    alarms by chance with probability `drift_alpha` at most: weighted Bonferroni over all tests but the index (see
+    `WEIGHTS`).
 
     Args:
         reference: a frame, or columns that need not have the same rows.
-        drift_alpha: probability of any alarm without drift, 0 to 1. Bonferroni: a test alarms if its p-value is at most
-            `drift_alpha` / number of tests returned.
+        drift_alpha: probability of any alarm without drift, 0 to 1.
+        answers: columns of the model's output: black-box shift detection.
+        jointly: also test all of `columns` together; they need a reference with the same rows.
     Raises: DriftError if a side has fewer than 20 rows, lacks a column, or the sides differ in type.
     """
-    shortest = min((len(reference[column]) for column in columns if column in reference), default=FEWEST_ROWS)
+    asked = [*dict.fromkeys(columns), *answers]
+    shortest = min((len(reference[column]) for column in asked if column in reference), default=FEWEST_ROWS)
     for side, rows in (("The reference", shortest), ("The window", len(window))):
         if rows < FEWEST_ROWS:
             raise DriftError(side, f"it has {rows} rows, and a test needs at least {FEWEST_ROWS}")
-    tests = [test for column in dict.fromkeys(columns) for test in _tests(column, reference, window)]
-    if not tests:
+    if not asked:
         raise DriftError("The window", "no column was named")
-    share = drift_alpha / len(tests)
-    return tuple(replace(test, alarmed=test.p_value <= share) for test in tests)
+    measured = [
+        test
+        for column in asked
+        for test in _of_column(column, reference, window, part="answers" if column in answers else "inputs")
+    ]
+    if jointly and columns:
+        rest = sum(WEIGHTS[one.test] for one in measured)
+        measured += _jointly(reference, window, list(dict.fromkeys(columns)), drift_alpha=drift_alpha, rest=rest)
+    return _judged(measured, drift_alpha=drift_alpha)
 
 
-def note(test: ColumnDrift) -> str:
-    """A note on a test that needs one: a side without values, nothing to compare, no exact p-value.
-
-    >>> note(ColumnDrift(column="wind_gust", test="ks", statistic=0.0, p_value=1.0, alarmed=False,
-    ...                  reference_rows=2000, window_rows=0))
-    'no value in the window: see the test of its missing values'
-    """
-    for side, rows in (("the reference", test.reference_rows), ("the window", test.window_rows)):
-        if rows == 0:
-            return f"no value in {side}: see the test of its missing values"
-    if test.statistic == 0 and test.p_value == 1:
-        return "alike on both sides" if test.test == "ks" else "one level, or rare ones only: nothing to tell apart"
-    if test.test == "ks" and max(test.reference_rows, test.window_rows) > EXACT_ROWS:
-        return "asymptotic p-value"
-    return ""
-
-
-def kind_of(values: Column) -> Literal["numeric", "text", "empty"]:
-    """How a column is compared; a column without values takes the kind of the other side."""
-    if not values.notna().any():
-        return "empty"
-    inferred = pd.api.types.infer_dtype(values, skipna=True)
-    return "numeric" if inferred in {"integer", "floating", "mixed-integer-float"} else "text"
+def _judged(measured: Sequence[_Named], *, drift_alpha: float) -> tuple[DriftTest, ...]:
+    levels = families.levels([WEIGHTS[one.test] for one in measured], alpha=drift_alpha)
+    family = [one.found.p_value for one in measured if WEIGHTS[one.test]]
+    flags = iter(families.listed(family, share=drift_alpha))
+    indices = sum(one.test == "psi" for one in measured)
+    judged = []
+    for one, level in zip(measured, levels, strict=True):
+        test = DriftTest(
+            part=one.part, column=one.column, test=one.test, level=level,
+            statistic=one.found.statistic, p_value=one.found.p_value, effect=one.found.effect,
+            reference_rows=one.rows[0], window_rows=one.rows[1], verdict="",
+            alarmed=bool(level) and one.found.p_value <= level,
+            listed=bool(level) and next(flags),
+        )  # fmt: skip
+        if one.counted is not None:
+            stable = psi.stability(one.counted, level=drift_alpha / indices)
+            index, chance = stable.index, stable.chance
+            test = replace(test, statistic=index, effect=index, p_value=stable.p_value, chance=chance)
+        judged.append(replace(test, verdict=verdict_text.verdict(test)))
+    return tuple(judged)
 
 
-def _tests(column: str, reference: Reference, window: pd.DataFrame) -> Iterator[ColumnDrift]:
+def _of_column(column: str, reference: Reference, window: pd.DataFrame, *, part: Part) -> Iterator[_Named]:
     for side, frame in (("reference", reference), ("window", window)):
         if column not in frame:
             raise DriftError(column, f"the {side} has no such column")
@@ -95,68 +113,61 @@ def _tests(column: str, reference: Reference, window: pd.DataFrame) -> Iterator[
         raise DriftError(
             column, f"it is {kind_of(before)} in the reference and {kind_of(after)} in the window: correct the source"
         )
-    if kinds != {"numeric"}:
-        yield _chi2(column, _levels(before), _levels(after))
-        return
-    yield _ks(column, _numbers(before), _numbers(after))
-    if before.isna().any() or after.isna().any():
-        yield _chi2(column, Counter(before.isna()), Counter(after.isna()))
+    if kinds == {"numeric"}:
+        yield from _numeric(column, before, after, part=part)
+    elif kinds:
+        yield from _text(column, levels(before, after), part=part)
+    gone = [int(side.isna().sum()) for side in (before, after)]
+    if any(gone):
+        found = two_sample.nulls(reference=(gone[0], len(before)), window=(gone[1], len(after)))
+        rows = (len(before), len(after))
+        yield _Named(part=part, column=column, test="nulls", found=found, rows=rows)
 
 
-def _numbers(values: Column) -> npt.NDArray[np.float64]:
-    numbers: npt.NDArray[np.float64] = values.dropna().to_numpy(dtype=np.float64)
-    return numbers
+def _numeric(column: str, before: Column, after: Column, *, part: Part) -> Iterator[_Named]:
+    known = numbers(before), numbers(after)
+    rows = len(known[0]), len(known[1])
+    below = two_sample.cumulated(*known)
+    yield _Named(part=part, column=column, test="ks", found=two_sample.ks(*below), rows=rows)
+    yield _index(column, psi.bins(*below), rows, part=part)
 
 
-def _levels(values: Column) -> Counter[Hashable]:
-    return Counter(MISSING if missing else value for value, missing in zip(values, values.isna(), strict=True))
+def _text(column: str, found: Levels, *, part: Part) -> Iterator[_Named]:
+    rows = int(found.reference.sum()), int(found.window.sum())
+    pooled = two_sample.table(found)
+    yield _Named(part=part, column=column, test="chi2", found=two_sample.chi2(pooled), rows=rows)
+    yield _index(column, pooled, rows, part=part)
+    if part == "inputs":
+        yield _Named(part=part, column=column, test="new_levels", found=two_sample.new_levels(found), rows=rows)
+        yield _Named(part=part, column=column, test="cardinality", found=two_sample.cardinality(found), rows=rows)
 
 
-def _ks(column: str, before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> ColumnDrift:
-    from scipy.stats import ks_2samp
-
-    statistic, p_value = 0.0, 1.0
-    if len(before) and len(after):
-        method = "exact" if max(len(before), len(after)) <= EXACT_ROWS else "asymp"
-        with warnings.catch_warnings():
-            # If the exact computation fails, scipy warns and uses the asymptotic one; not seen up to EXACT_ROWS.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            answer = ks_2samp(before, after, method=method)
-        statistic, p_value = float(answer.statistic), float(answer.pvalue)
-    return ColumnDrift(
-        column=column, test="ks", statistic=statistic, p_value=p_value, alarmed=False,
-        reference_rows=len(before), window_rows=len(after),
-    )  # fmt: skip
+def _index(column: str, counted: two_sample.Counts, rows: tuple[int, int], *, part: Part) -> _Named:
+    none = Measurement(statistic=0.0, p_value=1.0, effect=0.0)  # its numbers need the size of the family
+    return _Named(part=part, column=column, test="psi", found=none, rows=rows, counted=counted)
 
 
-def _chi2(column: str, before: Counter[Hashable], after: Counter[Hashable]) -> ColumnDrift:
-    from scipy.stats import chi2_contingency, fisher_exact
-
-    table = _table(before, after)
-    statistic, p_value = 0.0, 1.0
-    if table.shape[1] > 1:
-        answer = chi2_contingency(table, correction=False)
-        statistic, p_value = float(answer.statistic), float(answer.pvalue)
-    if table.shape[1] == 2:
-        p_value = min(1.0, float(fisher_exact(table).pvalue))
-    return ColumnDrift(
-        column=column, test="chi2", statistic=statistic, p_value=p_value, alarmed=False,
-        reference_rows=before.total(), window_rows=after.total(),
-    )  # fmt: skip
+def _jointly(
+    reference: Reference, window: pd.DataFrame, columns: list[str], *, drift_alpha: float, rest: float
+) -> Iterator[_Named]:
+    before = pd.DataFrame({name: np.asarray(reference[name].astype(object)) for name in columns})
+    own = WEIGHTS["mmd"], WEIGHTS["domain_classifier"]
+    level = drift_alpha * own[0] / (rest + sum(own))
+    rows, first = joint.matrix(before, window[columns], rows=joint.MMD_ROWS)
+    found = joint.mmd(rows, first, level=level)
+    yield _Named(part="jointly", column="", test="mmd", found=found, rows=(first, len(rows) - first))
+    rows, first = joint.matrix(before, window[columns], rows=joint.CLASSIFIER_ROWS, seed=1)
+    found = joint.domain_classifier(rows, first)
+    yield _Named(part="jointly", column="", test="domain_classifier", found=found, rows=(first, len(rows) - first))
 
 
-def _table(before: Counter[Hashable], after: Counter[Hashable]) -> npt.NDArray[np.int64]:
-    """Rows per side and level, shape (2, levels), with rare levels pooled.
-
-    Rare levels are chosen by the sum of both sides, so that the choice does not depend on a row's side, which would
-    make the p-value wrong.
-    """
-    both = before + after
-    smaller = min(before.total(), after.total()) / both.total()
-    rare = {level for level, rows in both.items() if rows * smaller < FEWEST_EXPECTED}
-    groups: list[set[Hashable]] = [{level} for level, _ in both.most_common() if level not in rare]
-    if rare and len(groups) > 1 and sum(both[level] for level in rare) * smaller < FEWEST_EXPECTED:
-        groups[-1] |= rare  # if the pool itself is rare, it joins the smallest level
-    elif rare:
-        groups.append(rare)
-    return np.array([[sum(side[level] for level in group) for group in groups] for side in (before, after)])
+def note(test: DriftTest) -> str:
+    """A note on a test that needs one: a side without values, nothing to compare, an approximate p-value."""
+    for side, rows in (("the reference", test.reference_rows), ("the window", test.window_rows)):
+        if rows == 0:
+            return f"no value in {side}: see the test of its missing values"
+    if test.statistic == 0 and test.p_value == 1 and test.test in {"ks", "chi2"}:
+        return "alike on both sides" if test.test == "ks" else "one level, or rare ones only: nothing to tell apart"
+    if test.test == "ks" and test.reference_rows + test.window_rows > two_sample.EXACT_ROWS:
+        return "asymptotic p-value"
+    return ""

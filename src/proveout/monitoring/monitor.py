@@ -8,7 +8,7 @@ decide (`join`, `compared_columns`, `decide`); the rest reads and writes.
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import request_columns
@@ -17,7 +17,7 @@ from proveout.ledger.prediction_rows import HIDDEN, event_key
 from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
 from proveout.records.bundle import Bundle
-from proveout.records.drift_report import Alert, DriftReport
+from proveout.records.drift_report import Alert, DriftReport, DriftTest
 from proveout.records.prediction import Outcome, Prediction
 from proveout.records.snapshot import Snapshot
 from proveout.records.train_config import TimeSplit
@@ -27,6 +27,7 @@ from proveout.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from proveout.model.bundle import OpenBundle
 
@@ -149,7 +150,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
     enough = len(predictions) >= drift.FEWEST_ROWS
     # Too few held-out rows do not show how answers are distributed.
     asked = [name for name, values in reference.items() if name != said or len(values) >= drift.FEWEST_ROWS]
-    tests = drift.compare(reference, answered, asked, drift_alpha=settings.drift_alpha) if enough else ()
+    tests = _tests(reference, answered, asked, opened, drift_alpha=settings.drift_alpha) if enough else ()
     own = [prediction for prediction in predictions if _is_by(opened.bundle, prediction)]
     with open_ledger(settings) as ledger:
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
@@ -163,7 +164,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         window_to=predictions[-1].at,
         window_rows=len(predictions),
         drift_alpha=settings.drift_alpha,
-        columns=tests,
+        tests=tests,
         alarm=any(test.alarmed for test in tests),
         performance=performance.measure(own, outcomes, opened.task),
         sources=Counter(prediction.answered_by for prediction in predictions),
@@ -173,6 +174,35 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
     left_out = [column for column in opened.request_columns if column not in columns]
     shown = report.page(found, reference, answered, alert=alert, promise=promise, left_out=left_out)
     return Look(report=found, alert=alert, page=shown)
+
+
+def _tests(
+    reference: "Mapping[str, pd.Series[Any]]",
+    answered: "pd.DataFrame",
+    asked: Sequence[str],
+    opened: "OpenBundle",
+    *,
+    drift_alpha: float,
+) -> tuple[DriftTest, ...]:
+    """The drift tests; those of inputs that moved say what that did to the answers."""
+    from proveout.monitoring import drift
+    from proveout.monitoring.drift_tests import answers
+
+    said = [name for name in asked if name == opened.task.watched]
+    inputs = [name for name in asked if name not in said]
+    tests = drift.compare(reference, answered, inputs, drift_alpha=drift_alpha, answers=said, jointly=len(inputs) > 1)
+    moved = [test.column for test in tests if test.part == "inputs" and (test.alarmed or test.listed)]
+
+    def ask(rows: "pd.DataFrame") -> "NDArray[Any]":
+        return opened.task.watch(opened.predict(rows))
+
+    known = [name for name, dtype in opened.dtypes.items() if not coercion.has_null(dtype)]
+    whole = answered[answered[known].notna().all(axis=1)]
+    changed = answers.changes(whole, reference, list(dict.fromkeys(moved)), ask)
+    return tuple(
+        replace(test, answers_change=changed.get(test.column)) if test.alarmed or test.listed else test
+        for test in tests
+    )
 
 
 def promised_metric(opened: "OpenBundle") -> str:
@@ -201,13 +231,13 @@ def _measured(settings: Settings, opened: "OpenBundle", metric: str) -> float | 
 def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
     """The alert for this report: the model got worse, or else its inputs changed; None if neither."""
     from proveout.monitoring import performance
-    from proveout.monitoring.report import headline, moved_columns
+    from proveout.monitoring.report import family, headline, moved_columns
 
     name, did = f"{report.model}@{report.bundle[:12]}", report.performance
     details = f"{headline(report)} {report.window_rows} answers, {report.window_from} to {report.window_to}."
     if moved := moved_columns(report):
-        least = min(test.p_value for test in report.columns)
-        details += f" Columns: {', '.join(moved)}; least p-value {least:.1e} of {len(report.columns)} tests."
+        least = min(test.p_value for test in family(report))
+        details += f" Moved: {', '.join(moved)}; least p-value {least:.1e} of {len(family(report))} tests."
     metric, promised = promise.metric, promise.value
     there = did is not None and metric in did.metrics
     measured = f"{promise.title} {did.metrics[metric]:.3g} on {did.rows} outcomes" if there and did else ""
@@ -221,7 +251,7 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
         )
     if not report.alarm:
         return None
-    answers_alone = set(moved_columns(report)) == {promise.task.watched}
+    answers_alone = {test.part for test in report.tests if test.alarmed} == {"answers"}
     return Alert(
         severity="warning",
         what=f"what {name} answers is no longer what it answered to held-out rows"
@@ -258,7 +288,7 @@ def compared_columns(
     Numeric columns of the key date or number an event (year, day, flight), so they change by nature and are left out.
     So are `hidden` ones, because the log has pseudonyms where training rows have values.
     """
-    from proveout.monitoring.drift import kind_of
+    from proveout.monitoring.drift_tests.column_kind import kind_of
 
     kept = (column for column in request if column not in hidden)
     return tuple(column for column in kept if column not in key or kind_of(reference[column]) != "numeric")

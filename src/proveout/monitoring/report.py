@@ -14,23 +14,44 @@ from proveout import html_pages
 from proveout.monitoring import charts, data_report, drift
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
+from proveout.monitoring.drift_tests import verdict_text
+from proveout.monitoring.drift_tests.column_kind import kind_of
 from proveout.monitoring.promise import Promise
-from proveout.records.drift_report import Alert, ColumnDrift, DriftReport
+from proveout.records.drift_report import Alert, DriftReport, DriftTest, Part
 from proveout.records.prediction import AnswerSource
 
 _TEMPLATES = Path(__file__).with_name("templates")
+
+TOGETHER = "the inputs together"
+
+_PARTS: Mapping[Part, str] = {
+    "inputs": "Inputs, column by column",
+    "answers": "Answers of the model",
+    "jointly": "Inputs, all together",
+}
+_COMPARED = {"ks": "its values", "chi2": "its levels", "nulls": "missing or not"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
     """One test on the page."""
 
-    test: ColumnDrift
+    test: DriftTest
+    title: str
     compared: str
     method: str
     p_value: str
     picture: Picture
-    note: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Section:
+    """The tests of one part, and those that are calm and have no picture of their own."""
+
+    title: str
+    rows: tuple[_Row, ...]
+    calm: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +71,7 @@ def page(
     promise: Promise,
     left_out: Sequence[str] = (),
 ) -> str:
-    """The page: the headline, the next step, then the evidence, the most unlikely column first.
+    """The page: the headline, the next step, then the evidence: what moved and matters to the answers first.
 
     Args:
         alert: the result of `monitor.decide`, with the next step for the page.
@@ -58,13 +79,13 @@ def page(
         left_out: request columns that were not compared, because they belong to the event key.
     """
     measured = report.performance.metrics if report.performance else {}
-    rows = [_row(test, reference, window) for test in sorted(report.columns, key=lambda test: test.p_value)]
+    sections = [_section(title, part, report, reference, window) for part, title in _PARTS.items()]
     return _render(
         "report.html.jinja",
         report=report,
-        rows=rows,
+        sections=[section for section in sections if section.rows],
         headline=headline(report, alert),
-        share=report.drift_alpha / max(len(report.columns), 1),
+        tests=len(family(report)),
         alert=alert,
         promise=promise,
         titles={name: replace(promise, metric=name).title for name in measured},
@@ -102,7 +123,7 @@ def _render(template: str, **values: Any) -> str:
 
 def headline(report: DriftReport, alert: Alert | None = None) -> str:
     """The result in one sentence: a worse model comes before changed inputs."""
-    moved, tests = moved_columns(report), len(report.columns)
+    moved, tests = moved_columns(report), len(family(report))
     if alert is not None and alert.severity == "critical":
         return f"Critical: {alert.what}."
     if not tests:
@@ -112,10 +133,25 @@ def headline(report: DriftReport, alert: Alert | None = None) -> str:
     return f"Alarm: {_list(moved)} moved away from the rows the model was trained and judged on."
 
 
+def family(report: DriftReport) -> tuple[DriftTest, ...]:
+    """The tests that can alarm: all but the stability indices."""
+    return tuple(test for test in report.tests if test.level)
+
+
 def moved_columns(report: DriftReport) -> tuple[str, ...]:
-    """The columns with an alarm, the most unlikely first."""
-    alarmed = sorted((test for test in report.columns if test.alarmed), key=lambda test: test.p_value)
-    return tuple(dict.fromkeys(test.column for test in alarmed))
+    """The columns with an alarm: first those that matter to the answers, then the most unlikely by chance.
+
+    An alarm of all inputs together is named only where none of them alone has one.
+    """
+    alarmed = sorted((test for test in report.tests if test.alarmed), key=_rank)
+    names = tuple(dict.fromkeys(test.column for test in alarmed if test.column))
+    if any(test.part == "jointly" for test in alarmed) and not any(test.part == "inputs" for test in alarmed):
+        return (*names, TOGETHER)
+    return names
+
+
+def _rank(test: DriftTest) -> tuple[bool, float, float]:
+    return not test.alarmed, -(test.answers_change or 0.0), test.p_value
 
 
 def _list(names: Sequence[str], *, longest: int = 3) -> str:
@@ -124,23 +160,43 @@ def _list(names: Sequence[str], *, longest: int = 3) -> str:
     return f"{', '.join(shown)} and {last}" if shown else last
 
 
-def _row(test: ColumnDrift, reference: drift.Reference, window: pd.DataFrame) -> _Row:
-    before, after = reference[test.column], window[test.column]
-    # A numeric column's chi-square is over null or not, see `drift.compare`.
-    numeric = "numeric" in {drift.kind_of(before), drift.kind_of(after)}
-    if test.test == "ks":
-        compared, method, picture = "its values", "Kolmogorov–Smirnov", charts.numeric(before, after)
-    elif numeric:
-        compared, method, picture = "missing or not", "chi-square, Fisher’s p", charts.missing(before, after)
-    else:
-        compared, method, picture = "its levels", "chi-square", charts.text(before, after)
+def _section(title: str, part: Part, report: DriftReport, reference: drift.Reference, window: pd.DataFrame) -> _Section:
+    tests = sorted((test for test in report.tests if test.part == part and test.level), key=_rank)
+    # A calm test of levels says no more than its name: one line for all of them.
+    calm = [one for one in tests if one.test in {"new_levels", "cardinality"} and not (one.alarmed or one.listed)]
+    indices = {test.column: test for test in report.tests if test.test == "psi"}
+    return _Section(
+        title=title,
+        rows=tuple(_row(test, reference, window, indices) for test in tests if test not in calm),
+        calm=tuple(f"{verdict_text.TITLES[test.test]} of {test.column}" for test in calm),
+    )
+
+
+def _row(test: DriftTest, reference: drift.Reference, window: pd.DataFrame, indices: Mapping[str, DriftTest]) -> _Row:
+    notes = [note] if (note := drift.note(test)) else []
+    if test.test in {"ks", "chi2"} and test.column in indices:
+        notes.append(f"stability index {indices[test.column].verdict}")
+    if test.answers_change is not None:
+        notes.append(f"set back, the answers differ by {charts.number(test.answers_change)} on average")
     return _Row(
         test=test,
-        compared=compared,
-        method=method,
+        title=test.column or TOGETHER,
+        compared=_COMPARED.get(test.test, verdict_text.TITLES[test.test]),
+        method=verdict_text.TITLES[test.test],
         p_value=_chance(test.p_value),
-        picture=picture,
-        note=drift.note(test),
+        picture=_picture(test, reference, window),
+        notes=tuple(notes),
+    )
+
+
+def _picture(test: DriftTest, reference: drift.Reference, window: pd.DataFrame) -> Picture:
+    if not test.column:
+        return Picture(change=test.verdict)
+    before, after = reference[test.column], window[test.column]
+    if test.test == "nulls":
+        return charts.missing(before, after)
+    return (
+        charts.numeric(before, after) if "numeric" in {kind_of(before), kind_of(after)} else charts.text(before, after)
     )
 
 

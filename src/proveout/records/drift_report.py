@@ -1,6 +1,6 @@
 """Records of the monitor: drift, performance, alerts.
 
-Output: `DriftReport` with its columns and `Performance`, and `Alert`.
+Output: `DriftReport` with its tests and `Performance`, and `Alert`.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,28 @@ from proveout.records.values import Digest
 Severity = Literal["critical", "warning", "info"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnDrift:
-    """A two-sample test of one column: window against reference rows."""
+Part = Literal["inputs", "answers", "jointly"]
+TestName = Literal["ks", "chi2", "psi", "nulls", "new_levels", "cardinality", "mmd", "domain_classifier"]
 
-    column: str
-    test: Literal["ks", "chi2"]
+
+@dataclass(frozen=True, kw_only=True)
+class DriftTest:
+    """A two-sample test: window against reference rows."""
+
+    part: Part
+    column: str  # empty for a test of all inputs together
+    test: TestName
     statistic: float
-    p_value: float
-    alarmed: bool  # p_value is at most the test's share of alpha (Bonferroni)
+    p_value: float  # of the stability index: approximate, and not in the family
+    level: float  # the test alarms at a p-value of at most this, its share of drift_alpha; 0: it never does
+    effect: float  # how far apart the sides are: a share, Cramér's V, an index, a ratio, or AUC less 0.5
     reference_rows: int
     window_rows: int
+    verdict: str  # in words
+    chance: float | None = None  # the stability index that chance alone exceeds with probability drift_alpha
+    alarmed: bool = False
+    listed: bool = False  # by Benjamini and Hochberg: of those listed, about drift_alpha are there by chance
+    answers_change: float | None = None  # how far the answers differ from those with the column set back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +55,7 @@ class DriftReport:
     window_to: str
     window_rows: int
     drift_alpha: float  # probability of any alarm without drift
-    columns: tuple[ColumnDrift, ...]
+    tests: tuple[DriftTest, ...]
     alarm: bool
     performance: Performance | None
     sources: Mapping[str, int]  # answers by source

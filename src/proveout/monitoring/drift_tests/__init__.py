@@ -1,0 +1,1 @@
+"""The two-sample tests of the monitor: pure functions of arrays and tables."""
