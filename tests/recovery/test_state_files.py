@@ -1,5 +1,6 @@
 """Every value that features can have learned comes back from its file as it was."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ VALUES: dict[str, Any] = {
     "index": pd.Index([3, 1, 2], name="id"),
     "intervals": pd.interval_range(0, 3, periods=3),
     "one of them": [pd.Interval(0.5, 2.0, closed="left"), "unknown"],
+    "distinct texts": pd.Series(["b", "a", "b"], dtype="string").unique(),
+    "distinct categories": pd.Series(["b", "a"], dtype="category").unique(),
+    "counts": Counter("abracadabra"),
     "bunch": Bunch(data=np.ones((1, 2)), target=np.array([1]), feature_names=["u", "v"]),
 }
 
@@ -42,6 +46,8 @@ def same(one: Any, other: Any) -> bool:
         return False
     if isinstance(one, pd.DataFrame | pd.Series | pd.Index):
         return bool(one.equals(other)) and type(one) is type(other)
+    if isinstance(one, pd.api.extensions.ExtensionArray):
+        return one.dtype == other.dtype and same(one.tolist(), other.tolist())
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and one.shape == other.shape and same(one.tolist(), other.tolist())
     if isinstance(one, dict):

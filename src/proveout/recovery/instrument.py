@@ -26,6 +26,8 @@ class Instrument(ast.NodeTransformer):
     def __init__(self, cell: int, *, after: "Instrument | None" = None) -> None:
         self.cell = cell
         self._sites: int = after._sites if after is not None else 0
+        self.shares: set[str] = set(after.shares) if after is not None else set()  # sites of counts in a division
+        self._counts: set[int] = set()  # ids of their nodes
         self.lambdas: dict[str, str] = dict(after.lambdas) if after is not None else {}  # their names and sources
 
     def site(self) -> str:
@@ -52,9 +54,23 @@ class Instrument(ast.NodeTransformer):
         tree.body = body
         return ast.fix_missing_locations(tree)
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        # Of how many rows there were, a share was learned: `counts / len(df)`, `total / float(df.shape[0])`.
+        if isinstance(node.op, ast.Div):
+            self._counts |= {id(_inside_number(side)) for side in (node.left, node.right)}
+        self.generic_visit(node)
+        return node
+
+    def site_of(self, node: ast.expr) -> str:
+        """The next site; it is noted where the node is a side of a division."""
+        site = self.site()
+        if id(node) in self._counts:
+            self.shares.add(site)
+        return site
+
     def visit_Call(self, node: ast.Call) -> ast.expr:
         # Numbered before its parts, so that the writer of features counts the same way.
-        site = ast.Constant(self.site())
+        site = ast.Constant(self.site_of(node))
         if isinstance(node.func, ast.Name) and node.func.id in AS_WRITTEN:
             node.args = [self.visit(one) for one in node.args]
             for keyword in node.keywords:
@@ -72,7 +88,7 @@ class Instrument(ast.NodeTransformer):
         return ast.copy_location(ast.Call(ast.Name(LAMBDA, ast.Load()), [ast.Constant(name), node], []), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        site = ast.Constant(self.site())
+        site = ast.Constant(self.site_of(node))
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or any(isinstance(one, ast.Starred) for one in ast.walk(node.slice)):
             return node
@@ -91,6 +107,14 @@ class Instrument(ast.NodeTransformer):
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # the same fields
+
+
+def _inside_number(node: ast.expr) -> ast.expr:
+    """What `float(...)` or `int(...)` is given; else the node."""
+    match node:
+        case ast.Call(func=ast.Name(id="float" | "int"), args=[given]):
+            return given
+    return node
 
 
 def _each_import(statement: ast.Import | ast.ImportFrom) -> ast.stmt:

@@ -39,6 +39,7 @@ class Hook:
             return tree
         self.tape.statements += made
         self.tape.lambdas |= instrumented.lambdas
+        self.tape.shares |= instrumented.shares
         self._last[cell] = instrumented
         return done
 

@@ -25,7 +25,7 @@ from proveout.recovery.tape import FITS, CallMade, Fit, Key, MetricCall, Predict
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
 _SELECTS = frozenset(
     {"dropna", "drop_duplicates", "sample", "head", "tail", "nlargest", "nsmallest", "sort_values", "sort_index",
-     "drop", "shuffle", "filter", "truncate", "resample"}
+     "drop", "shuffle", "filter", "truncate", "resample", "query"}
 )  # fmt: skip
 _GROWS = frozenset(
     {"concat", "merge", "append", "join", "vstack", "concatenate", "explode", "melt", "reset_index", "r_"}
@@ -75,6 +75,8 @@ class Recorder:
         try:
             if self._known(call, answer) or not given:
                 return answer
+            if call.function is len and call.key.site in tape.shares:
+                tape.kinds[call.key], tape.frozen[call.key] = "learned", answer
             if special is not None:
                 kind, learned = special
                 tape.kinds[call.key], tape.frozen[call.key] = kind, learned(answer)
@@ -128,6 +130,8 @@ class Recorder:
             if np.array_equal(answer, np.asarray(value)[:, -1]):
                 tape.columns[id(answer)] = (answer, value)
             return answer
+        if key.site in tape.shares and type(value) is tuple and answer in tape.row_counts and value[0] is answer:
+            tape.kinds[key], tape.frozen[key] = "learned", answer  # `rows.shape[0]`
         if type(value) in (list, tuple) or not tape.is_rows(value):
             return answer
         rows, whole = rows_of(answer), rows_of(value)

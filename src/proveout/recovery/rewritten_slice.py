@@ -265,7 +265,10 @@ class _Rewrite(Instrument):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         site = self.site()
         self.generic_visit(node)
-        selects = any(self.tape.kinds[key] == "select" for key in self._keys(site))
+        keys = self._keys(site)
+        if keys and all(self.tape.kinds[key] == "learned" for key in keys):
+            return self._kept(keys)
+        selects = any(self.tape.kinds[key] == "select" for key in keys)
         if not isinstance(node.ctx, ast.Load) or not selects:
             return node
         if isinstance(node.slice, ast.Tuple):

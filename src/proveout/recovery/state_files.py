@@ -88,6 +88,8 @@ class _Writer:
             return self._index(value)
         if isinstance(value, np.ndarray):
             return self._array(value)
+        if isinstance(value, pd.api.extensions.ExtensionArray):  # as `unique` gives it of a column of texts
+            return {"extension": self._table(pd.Series(value))}
         if isinstance(value, Mapping):
             kind = {"Bunch": "bunch", "Counter": "counter"}.get(type(value).__name__, "mapping")
             return {kind: [[self.node(key), self.node(one)] for key, one in value.items()]}
@@ -230,6 +232,7 @@ _READ: dict[str, Any] = {
     "interval": _read_interval,
     "index": _read_index,
     "array": _read_array,
+    "extension": lambda content, node, folder: _value(content, folder).array,
     "array_file": lambda content, node, folder: np.load(folder / content, allow_pickle=False),
     "bunch": _read_bunch,
     "mapping": lambda content, node, folder: dict(_pairs(content, folder)),

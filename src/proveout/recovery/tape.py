@@ -176,6 +176,7 @@ class Tape:
     held_back: tuple[pd.DataFrame, NDArray[np.bool_]] | None = None  # all raw rows, and which the notebook never saw
     names: dict[str, Any] = field(default_factory=dict)  # the notebook's own namespace
     lambdas: dict[str, str] = field(default_factory=dict)  # the name that each got, and its source
+    shares: set[str] = field(default_factory=set)  # sites of `len(rows)` and `rows.shape[0]` in a division
     outcomes: dict[Any, Any] = field(default_factory=dict)  # ways to an outcome that were looked for: models share them
     left: dict[int, dict[str, Any]] = field(default_factory=dict)  # by statement: names of what is no row
     answering: Answering | None = None
@@ -230,9 +231,13 @@ class Tape:
         if answering is None or name in _BY_FRAME:
             return function
         key = self.key(site)
+        asks = name == "query" and isinstance(getattr(function, "__self__", None), pd.DataFrame)
 
         def answered(*args: Any, **named: Any) -> Any:
             first = FIRST.get(name)
+            if asks:  # pandas looks for `@name` in the frame of its caller, which is this one
+                caller = sys._getframe(1)
+                named = {"local_dict": caller.f_locals, "global_dict": caller.f_globals, **named}
             if first is not None and not args and first in named:
                 args = (named.pop(first),)
             return answering.call(CallMade(key=key, function=function, name=name, args=args, named=named))
@@ -246,13 +251,13 @@ class Tape:
         return self.answering.item(self.key(site), value, index)
 
 
-# These read the frame of their caller: `df.query("a > @b")`, formulas.
-_BY_FRAME = frozenset({"query", "eval", "ols", "logit", "glm", "from_formula", "dmatrices", "dmatrix", "show"})
+# These read the frame of their caller: `df.eval("a > @b")`, formulas.
+_BY_FRAME = frozenset({"eval", "ols", "logit", "glm", "from_formula", "dmatrices", "dmatrix", "show"})
 # The first argument of these, where it is given by name.
 FIRST = {
     "get_dummies": "data", "predict": "X", "transform": "X", "fit": "X", "fit_transform": "X", "cut": "x", "qcut": "x",
     "predict_proba": "X", "score": "X", "fit_resample": "X", "read_csv": "filepath_or_buffer", "read_excel": "io",
     "read_table": "filepath_or_buffer", "read_json": "path_or_buf", "read_parquet": "path", "read_feather": "path",
     "read_pickle": "filepath_or_buffer", "open": "file", "loadtxt": "fname", "genfromtxt": "fname", "load": "file",
-    "add_constant": "data", "DMatrix": "data", "Dataset": "data",
+    "query": "expr", "add_constant": "data", "DMatrix": "data", "Dataset": "data",
 }  # fmt: skip

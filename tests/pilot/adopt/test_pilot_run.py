@@ -13,6 +13,8 @@ from small_notebooks import write_notebook
 
 from proveout.pilot.adopt import pilot_run
 from proveout.pilot.adopt.pilot_run import PilotFailed, RunLimits
+from proveout.records.adopted_notebook import CallPlace
+from proveout.recovery.recovery_report import RecoveredNotebook
 
 CELLS = [
     "%matplotlib inline\nimport numpy as np\nimport pandas as pd\n"
@@ -308,3 +310,22 @@ def test_what_takes_all_memory_ends_with_a_sentence(monkeypatch):
         np.ones(1_000_000_000)
 
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_a_notebook_whose_rows_cannot_be_held_back_runs_no_third_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the second run does not reach, no other one would: the runs went on until their time was over."""
+    asked: list[object] = []
+    place = CallPlace(cell=0, statement=1, call=0, turn=0)
+    found = RecoveredNotebook(models=(), unsplit=place, fits=1, predictions=0, redirected=(), seconds=0.0)
+
+    def recorded(*args: object, unsplit: object, **named: object) -> object:
+        asked.append(unsplit)
+        return found, [], {}, 0.0
+
+    monkeypatch.setattr(pilot_run, "_recorded", recorded)
+
+    pilot_run.run(tmp_path / "pilot.ipynb", into=tmp_path)
+
+    assert asked == [None, place]

@@ -119,7 +119,7 @@ def run(
                         notebook, document, into=into, limits=limits, answers=answers, clock=clock, without=without,
                         unsplit=unsplit,
                     )  # fmt: skip
-                    if recovered.unsplit is None or clock.elapsed_s + seconds > limits.total_s:
+                    if recovered.unsplit is None or unsplit is not None or clock.elapsed_s + seconds > limits.total_s:
                         break
                     unsplit = recovered.unsplit
                     clock.tell(_AGAIN)
