@@ -459,3 +459,23 @@ def test_columns_chosen_by_a_type_are_named(numbers: str, texts: str, inside: bo
 
     raw, held = pd.read_parquet(tmp_path / "raw.parquet"), pd.read_parquet(tmp_path / "heldout.parquet")
     assert answers(tmp_path, raw.iloc[list(found.rows)]).tolist() == held["answer"].tolist()
+
+
+def test_what_transformers_give_is_said_by_themselves(raw: pd.DataFrame, tmp_path: Path) -> None:
+    """`set_config` of a notebook holds for its process alone: the server's transformers gave columns without names."""
+    cells = [
+        READ,
+        "from sklearn import set_config\nfrom sklearn.pipeline import make_pipeline\n"
+        "set_config(transform_output='pandas')\ndf = df.fillna(0)",
+        "X, y = df[['age', 'income']], df['left']",
+        SPLIT,
+        "model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X_train, y_train)\n"
+        "print(accuracy_score(y_test, model.predict(X_test)))",
+    ]
+    try:
+        handed_over(cells, tmp_path / "model")
+    finally:
+        sklearn.set_config(transform_output="default")
+
+    [scaler, _] = [step for _, step in model_io.load(tmp_path / "model" / "model.skops").steps]
+    assert isinstance(scaler.transform(raw[["age", "income"]]), pd.DataFrame)

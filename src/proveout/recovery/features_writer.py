@@ -147,7 +147,7 @@ def _needed(rewriting: "RewrittenSlice", head: Sequence[Any]) -> tuple[list[Line
     """The statements that the inputs need, and the expression of the inputs. What only training needed goes."""
     if head:
         names: set[str] = set()
-        rewriting.state[HEAD_STEPS] = own_code.taken_out(list(head), names)
+        rewriting.state[HEAD_STEPS] = own_code.taken_out(own_code.with_columns(list(head)), names)
     lines = rewriting.lines()
     # What the last statement shows may be where a function is called that ends with the inputs.
     asks = rewriting.replay.places[-1] if rewriting.reached is not None else None

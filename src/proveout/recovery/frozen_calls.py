@@ -4,6 +4,7 @@ Rows are never left out: a filter of training is no reason to give no answer. A 
 Fitted state comes back instead of a fit. Counts, means and vocabularies are those of the pilot's own run.
 """
 
+import copy
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
@@ -123,9 +124,23 @@ def _fitted(kind: str, value: Any, call: CallMade) -> Any:
     receiver = call.receiver
     receiver.__dict__.update(value)
     if kind in ("fit", "partial_fit"):
+        if has_labels(receiver):
+            receiver.labels_ = receiver.predict(call.args[0])
         return receiver
     given = call.argument(0, "X")
     return receiver.transform(given) if kind == "fit_transform" else receiver.predict(given)
+
+
+def has_labels(estimator: Any) -> bool:
+    """Whether it is a clustering that knows new rows, too: `labels_` are those of the rows that it was fitted to."""
+    return "labels_" in vars(estimator) and hasattr(estimator, "predict")
+
+
+def labelled(estimator: Any, rows: Any) -> Any:
+    """A clustering whose `labels_` are those of the rows asked."""
+    made = copy.copy(estimator)
+    made.labels_ = made.predict(rows)
+    return made
 
 
 def _select(value: Any, call: CallMade) -> Any:

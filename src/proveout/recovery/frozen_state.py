@@ -113,6 +113,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return owner
 
     @staticmethod
+    def labelled(value: Any, rows: Any) -> Any:
+        """A clustering whose `labels_` are those of the rows asked."""
+        return frozen_calls.labelled(value, rows)
+
+    @staticmethod
     def own(value: Any, **known: Any) -> Any:
         """A fitted object with the notebook's functions and classes in it."""
         return own_code.put_back(value, known)

@@ -50,9 +50,10 @@ def put_back(value: Any, known: Mapping[str, Any]) -> Any:
 
 
 def with_columns(value: Any) -> Any:
-    """A copy whose column transformers name their columns in lists.
+    """A copy whose column transformers name their columns in lists, and whose steps say themselves what they give.
 
-    A selector may hold a type, and the index that pandas makes of texts holds what no file can.
+    A selector may hold a type, and the index that pandas makes of texts holds what no file can. `set_config` holds for
+    the process of the notebook alone.
     """
 
     def named(part: Any) -> Any:
@@ -68,7 +69,32 @@ def with_columns(value: Any) -> Any:
     def listed(part: Any) -> Any:
         return part.tolist() if isinstance(part, pd.Index) else _NOTHING
 
-    return _walked(_walked(value, named), listed)
+    return _with_output(_walked(_walked(value, named), listed))
+
+
+def _with_output(value: Any) -> Any:
+    """What `set_config(transform_output="pandas")` says of all transformers, said of each."""
+    from sklearn import get_config
+
+    form = get_config().get("transform_output", "default")
+    if form == "default":
+        return value
+
+    def said(part: Any) -> Any:
+        if hasattr(part, "set_output") and hasattr(part, "transform") and not hasattr(part, _OUTPUT):
+            return _walked(_said(part, form), said)
+        return _NOTHING
+
+    return _walked(value, said)
+
+
+def _said(transformer: Any, form: str) -> Any:
+    made = copy.copy(transformer)
+    setattr(made, _OUTPUT, {"transform": form})
+    return made
+
+
+_OUTPUT = "_sklearn_output_config"  # where set_output writes it
 
 
 def _selects(transformer: tuple[str, Any, Any]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.recovery import inlined_call, own_code
+from proveout.recovery.frozen_calls import has_labels
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.tables import emptied, index_of
 from proveout.recovery.tape import ANSWER, FIRST, FITS, Key, Prediction, Tape
@@ -253,6 +254,8 @@ class _Rewrite(Instrument):
         if not known:
             raise Unwritable(f"`{ast.unparse(node)[:60]}` fits without rows")
         fitted = self._stored(keys, known)
+        if kind == "fit" and all(map(has_labels, known)):
+            fitted = ast.Call(_name("again.labelled"), [fitted, *node.args[:1]], [])
         if isinstance(owner, ast.Name):
             fitted = ast.NamedExpr(ast.Name(owner.id, ast.Store()), fitted)
         elif isinstance(owner, ast.Attribute | ast.Subscript):

@@ -1,0 +1,26 @@
+"""What calls answer on other rows than those that they learned from."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from handed_over import answers, handed_over
+from small_pilots import FIT, READ, SPLIT
+
+GROUPS = {
+    "labels of a fit": "groups = KMeans(3, n_init=2, random_state=0).fit(df[['age', 'income']])\n"
+    "df['group'] = groups.labels_",
+    "of a fit in a line of its own": "groups = KMeans(3, n_init=2, random_state=0)\ngroups.fit(df[['age', 'income']])\n"
+    "df['group'] = groups.labels_",
+}
+
+
+@pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
+def test_the_labels_of_a_clustering_are_those_of_the_rows_asked(groups: str, raw: pd.DataFrame, tmp_path: Path) -> None:
+    """One row was given the labels of all."""
+    before = "from sklearn.cluster import KMeans\ndf = df.fillna(0)"
+    inputs = "X = df[['age', 'group']]\ny = df['left']"
+    found, _ = handed_over([READ, before, groups, inputs, SPLIT, FIT], tmp_path / "model")
+
+    assert found.level == "raw", found.reason
+    assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]
