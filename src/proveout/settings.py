@@ -211,6 +211,12 @@ class Settings(BaseSettings):
     drift_alpha: float = Field(
         default=0.01, ge=1e-6, le=0.5, description="probability of a false alarm among all drift tests of a window"
     )
+    risk_alpha: float = Field(
+        default=0.05,
+        ge=1e-6,
+        le=0.5,
+        description="probability that a bundle which is no worse than on its held-out rows is ever reported as worse",
+    )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives
     state: Path | None = Field(default=None, description="the state folder, relative to the root; `.proveout` there")

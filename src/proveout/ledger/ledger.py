@@ -267,11 +267,15 @@ class Ledger:
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, TargetValue]:
         """The known outcomes of `request_ids`."""
-        known: dict[str, TargetValue] = {}
+        return {request_id: one.value for request_id, one in self.outcome_records(request_ids).items()}
+
+    def outcome_records(self, request_ids: Sequence[str]) -> Mapping[str, Outcome]:
+        """The same, with the time at which each became known."""
+        known: dict[str, Outcome] = {}
         with database.transaction(self._pool) as connection:
             for some in _portions(request_ids):
-                query = select(OUTCOMES.c.request_id, OUTCOMES.c.value).where(OUTCOMES.c.request_id.in_(some))
-                known.update((row.request_id, prediction_rows.value(row.value)) for row in connection.execute(query))
+                query = select(OUTCOMES).where(OUTCOMES.c.request_id.in_(some))
+                known.update((row.request_id, prediction_rows.outcome(row)) for row in connection.execute(query))
         return known
 
 

@@ -6,14 +6,15 @@ its event.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from proveout.ledger import prediction_rows
 from proveout.ledger.ledger import Ledger
 from proveout.ledger.tables import PREDICTIONS
 from proveout.ledger.timestamps import utc
-from proveout.records.prediction import Prediction
+from proveout.records.prediction import Outcome, Prediction
 from proveout.records.values import TargetValue
 
 _THEIRS = PREDICTIONS.c
@@ -26,6 +27,7 @@ class LoggedAnswer:
     prediction: Prediction
     outcome: TargetValue | None  # None if unknown
     event: int | None  # equal for answers about the same event, such as one flight; None if it was logged without
+    known_at: str | None = None  # when the outcome became known; None if it is not
 
 
 def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
@@ -54,14 +56,18 @@ def portions(
             found = connection.execute(some.order_by(_THEIRS.at, _THEIRS.request_id).limit(rows)).all()
         if not found:
             return
-        known = ledger.outcomes([row.request_id for row in found])
-        yield [
-            LoggedAnswer(
-                prediction=prediction_rows.prediction(row), outcome=known.get(row.request_id), event=row.event
-            )
-            for row in found
-        ]  # fmt: skip
+        known = ledger.outcome_records([row.request_id for row in found])
+        yield [_logged(row, known.get(row.request_id)) for row in found]
         after = _later(found[-1].at, found[-1].request_id)
+
+
+def _logged(row: Row[Any], outcome: Outcome | None) -> LoggedAnswer:
+    return LoggedAnswer(
+        prediction=prediction_rows.prediction(row),
+        outcome=None if outcome is None else outcome.value,
+        event=row.event,
+        known_at=None if outcome is None else outcome.known_at,
+    )
 
 
 def _nth_newest(ledger: Ledger, model: str, *, since: str, until: str, nth: int) -> tuple[str, str] | None:

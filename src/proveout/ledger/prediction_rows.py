@@ -18,7 +18,7 @@ from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
 from proveout.ledger.timestamps import utc
 from proveout.records.answer import Answer
 from proveout.records.json_form import canonical
-from proveout.records.prediction import Feedback, Prediction, ShadowAnswer
+from proveout.records.prediction import Feedback, Outcome, Prediction, ShadowAnswer
 from proveout.records.values import Scalar, TargetValue
 
 Logged = Prediction | ShadowAnswer | Feedback
@@ -119,6 +119,11 @@ def shadow(row: Row[Any]) -> ShadowAnswer:
 def feedback(row: Row[Any]) -> Feedback:
     """The feedback in a row of its table."""
     return Feedback(**{**row._mapping, "outcome": None if row.outcome is None else value(row.outcome)})
+
+
+def outcome(row: Row[Any]) -> Outcome:
+    """The outcome in a row of its table."""
+    return Outcome(request_id=row.request_id, value=value(row.value), known_at=row.known_at)
 
 
 def answer(text: str) -> Answer:

@@ -19,6 +19,7 @@ from proveout.project import actor, open_ledger, open_store
 from proveout.records.bundle import Bundle
 from proveout.records.drift_report import Alert, DriftReport, DriftTest
 from proveout.records.prediction import Outcome, Prediction
+from proveout.records.risk_report import RiskReport
 from proveout.records.snapshot import Snapshot
 from proveout.records.train_config import TimeSplit
 from proveout.records.values import Scalar
@@ -37,6 +38,7 @@ class Look:
     """The result of one monitoring run."""
 
     report: DriftReport
+    risk: RiskReport
     alert: Alert | None
     page: str  # HTML
 
@@ -139,7 +141,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         opened: the champion, where it is open already.
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
-    from proveout.monitoring import drift, performance, report
+    from proveout.monitoring import drift, performance, report, risk
     from proveout.rollout import status
 
     opened = opened or champion(settings)
@@ -156,6 +158,8 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         outcomes = ledger.outcomes([prediction.request_id for prediction in own])
         metric = promised_metric(opened)
         stated = status.held_out(ledger, opened.bundle, metric)
+        judged = risk.look(settings, opened, ledger, at=at)
+        told = risk.reported(ledger, opened.bundle)
     promised = stated if stated is not None else _measured(settings, opened, metric)
     found = DriftReport(
         model=settings.model,
@@ -170,10 +174,10 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         sources=Counter(prediction.answered_by for prediction in predictions),
     )
     promise = Promise(task=opened.task, metric=metric, value=promised)
-    alert = decide(found, promise, at=at)
+    alert = decide(found, promise, risk=None if told else judged, at=at)
     left_out = [column for column in opened.request_columns if column not in columns]
-    shown = report.page(found, reference, answered, alert=alert, promise=promise, left_out=left_out)
-    return Look(report=found, alert=alert, page=shown)
+    shown = report.page(found, reference, answered, risk=judged, alert=alert, promise=promise, left_out=left_out)
+    return Look(report=found, risk=judged, alert=alert, page=shown)
 
 
 def _tests(
@@ -228,9 +232,13 @@ def _measured(settings: Settings, opened: "OpenBundle", metric: str) -> float | 
     return opened.task.measure((metric,), outcomes, opened.predict(rows[known])).get(metric)
 
 
-def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
-    """The alert for this report: the model got worse, or else its inputs changed; None if neither."""
-    from proveout.monitoring import performance
+def decide(report: DriftReport, promise: Promise, *, at: str, risk: RiskReport | None = None) -> Alert | None:
+    """The alert for this report: the model got worse, or else its inputs changed; None if neither.
+
+    Args:
+        risk: of the bundle, if no alert told of it yet.
+    """
+    from proveout.monitoring import performance, risk_text
     from proveout.monitoring.report import family, headline, moved_columns
 
     name, did = f"{report.model}@{report.bundle[:12]}", report.performance
@@ -247,6 +255,17 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
             what=f"the performance of {name} fell: {measured}, promised {promised:.3g}",
             details=details,
             next_step="proveout status shows how to roll back; then train on newer batches: python flows/train.py run",
+            at=at,
+        )
+    if risk is not None and risk.alarm:
+        return Alert(
+            severity="warning",
+            what=f"the risk of {name} rose: {risk_text.change(risk)}",
+            details=f"{risk_text.headline(risk)} {details}",
+            next_step=(
+                "proveout status shows what changed just before, and how to roll back; if outcomes themselves changed, "
+                "train on newer batches: python flows/train.py run"
+            ),
             at=at,
         )
     if not report.alarm:
@@ -268,13 +287,14 @@ def decide(report: DriftReport, promise: Promise, *, at: str) -> Alert | None:
 
 def record(settings: Settings, seen: Look, *, at: str) -> int:
     """Record the report and its alert in the ledger, then send waiting alerts; returns how many messages arrived."""
-    from proveout.monitoring import alerts
+    from proveout.monitoring import alerts, risk_text
     from proveout.monitoring.report import headline
 
     with open_ledger(settings) as ledger:
         ledger.append(
             "drift", settings.model, seen.report, actor=actor(), reason=headline(seen.report, seen.alert), at=at
         )
+        ledger.append("risk", settings.model, seen.risk, actor=actor(), reason=risk_text.headline(seen.risk), at=at)
         if seen.alert is not None:
             alerts.raise_alert(ledger, seen.alert, model=settings.model, by=actor())
         return alerts.deliver(ledger, settings.alert_urls, model=settings.model, by=actor())

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from proveout import html_pages
-from proveout.monitoring import charts, data_report, drift
+from proveout.monitoring import charts, data_report, drift, risk_text
 from proveout.monitoring.charts import Picture
 from proveout.monitoring.data_report import ColumnShift, Distributions
 from proveout.monitoring.drift_tests import verdict_text
@@ -19,6 +19,7 @@ from proveout.monitoring.drift_tests.column_kind import kind_of
 from proveout.monitoring.promise import Promise
 from proveout.records.drift_report import Alert, DriftReport, DriftTest, Part
 from proveout.records.prediction import AnswerSource
+from proveout.records.risk_report import RiskReport
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -69,6 +70,7 @@ def page(
     *,
     alert: Alert | None,
     promise: Promise,
+    risk: RiskReport | None = None,
     left_out: Sequence[str] = (),
 ) -> str:
     """The page: the headline, the next step, then the evidence: what moved and matters to the answers first.
@@ -76,6 +78,7 @@ def page(
     Args:
         alert: the result of `monitor.decide`, with the next step for the page.
         promise: the bundle's metric on its held-out rows.
+        risk: of the bundle as outcomes arrived.
         left_out: request columns that were not compared, because they belong to the event key.
     """
     measured = report.performance.metrics if report.performance else {}
@@ -88,6 +91,7 @@ def page(
         tests=len(family(report)),
         alert=alert,
         promise=promise,
+        risk="" if risk is None else risk_text.headline(risk),
         titles={name: replace(promise, metric=name).title for name in measured},
         left_out=left_out,
         sources=[(source, report.sources.get(source, 0)) for source in get_args(AnswerSource)],
