@@ -46,10 +46,11 @@ class MonitorFlow(FlowSpec):
 
     @step
     def end(self):
-        from proveout.monitoring import monitor, report
+        from proveout.monitoring import monitor, report, risk_text
 
         self.delivered = monitor.record(settings, self.seen, at=self.at)
         print(report.headline(self.seen.report, self.seen.alert))
+        print(risk_text.headline(self.seen.risk))
         if self.seen.alert:
             print(f"next: {self.seen.alert.next_step}")
 
