@@ -217,6 +217,23 @@ class Settings(BaseSettings):
         le=0.5,
         description="probability that a bundle which is no worse than on its held-out rows is ever reported as worse",
     )
+    drift_mode: Literal["batch", "stream"] = Field(
+        default="batch",
+        description="`batch`: alarm where the window differs from the training rows; `stream`: where a day differs "
+        "from the days before it more than days do",
+    )
+    drift_budget_days: float = Field(
+        default=30.0, ge=2, le=1_000, description="`stream`: one false page in so many days, on average"
+    )
+    drift_cycle: Literal["none", "year"] = Field(
+        default="none", description="`stream`: whether requests change with the season of the year"
+    )
+    event_date: tuple[str, ...] = Field(
+        default=(),
+        max_length=3,
+        description="request columns that date an event: one with a date, or year, month and day; without, the time of "
+        "the answer does",
+    )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives
     state: Path | None = Field(default=None, description="the state folder, relative to the root; `.proveout` there")
@@ -244,6 +261,13 @@ class Settings(BaseSettings):
             if not (self.root / file).is_file():
                 raise ValueError(f"feature_files: there is no file {name} in {self.root}")
         return self
+
+    @field_validator("event_date")
+    @classmethod
+    def _a_date_has_one_or_three_columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) == 2:
+            raise ValueError("a date is one column, or year, month and day")
+        return value
 
     @field_validator("source")
     @classmethod

@@ -266,6 +266,23 @@ def test_an_outage_is_no_drift(watched):
     assert by_rules.performance is None
 
 
+def test_as_a_stream_june_is_calm_beside_may_and_the_season_is_not_known(watched, monitored, june):
+    """Summer is warm. One year of flights cannot tell that it is so every year, and says so; nobody is paged by it."""
+    settings = watched.settings.model_copy(update={"drift_mode": "stream", "drift_cycle": "year"})
+
+    seen = monitor.look(settings, june, at=AT)
+    days = monitor.backtest(settings, mode="stream", source="data", budget_days=30, at=AT)
+
+    assert seen.report.stream is not None and seen.report.stream.newest is not None
+    assert seen.report.stream.newest.date == "2013-06-30"
+    assert {season.verdict for season in seen.report.seasons} == {"unknown"}
+    assert "temp" in {season.column for season in seen.report.seasons}
+    assert "cannot know whether it is a season: a yearly cycle is stated, but no rows of an earlier year" in seen.page
+    assert days.known_days == 181  # January to June
+    assert days.judged == 181 - 57
+    assert days.pages <= 3 * days.expected
+
+
 def test_a_model_that_got_worse_is_critical(watched, june, monitored):
     """Answers turned upside down: the outcomes are there to notice."""
     worse = [replace(one, answer=Binary().answer([1 - one.answer.probability])) for one in june]

@@ -18,6 +18,7 @@ from proveout.cli import (
     data,
     data_report,
     doctor,
+    drift,
     drill,
     erase,
     init,
@@ -120,6 +121,7 @@ main.add_typer(approve.approvers, name="approvers")
 main.add_typer(cases.cases, name="cases")
 data.data.command()(data_report.report)
 main.add_typer(data.data, name="data")
+main.add_typer(drift.drift, name="drift")
 main.add_typer(keys.keys, name="keys")
 main.add_typer(ledger.alerts, name="alerts")
 main.add_typer(ledger.ledger, name="ledger")

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from proveout.data import request_columns
 from proveout.errors import NotFound
@@ -17,7 +17,7 @@ from proveout.ledger.prediction_rows import HIDDEN, event_key
 from proveout.monitoring.promise import Promise
 from proveout.project import actor, open_ledger, open_store
 from proveout.records.bundle import Bundle
-from proveout.records.drift_report import Alert, DriftReport, DriftTest
+from proveout.records.drift_report import Alert, Backtest, DriftReport, DriftTest, Stream
 from proveout.records.prediction import Outcome, Prediction
 from proveout.records.risk_report import RiskReport
 from proveout.records.snapshot import Snapshot
@@ -141,7 +141,7 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         opened: the champion, where it is open already.
     Raises: NotFound if nothing is released; DriftError if the window cannot be compared.
     """
-    from proveout.monitoring import drift, performance, report, risk
+    from proveout.monitoring import drift, performance, report, risk, stream_monitor
     from proveout.rollout import status
 
     opened = opened or champion(settings)
@@ -161,6 +161,11 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         judged = risk.look(settings, opened, ledger, at=at)
         told = risk.reported(ledger, opened.bundle)
     promised = stated if stated is not None else _measured(settings, opened, metric)
+    moved = tuple(dict.fromkeys(test.column for test in tests if test.alarmed and test.part == "inputs"))
+    streamed = None
+    if settings.drift_mode == "stream":
+        watched = {name: reference[name] for name in asked}
+        streamed = stream_monitor.judge(settings, opened, watched, moved=moved, window=predictions, at=at)
     found = DriftReport(
         model=settings.model,
         bundle=opened.bundle.digest,
@@ -169,7 +174,9 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
         window_rows=len(predictions),
         drift_alpha=settings.drift_alpha,
         tests=tests,
-        alarm=any(test.alarmed for test in tests),
+        alarm=paged(streamed.stream) if streamed else any(test.alarmed for test in tests),
+        stream=streamed.stream if streamed else None,
+        seasons=streamed.seasons if streamed else (),
         performance=performance.measure(own, outcomes, opened.task),
         sources=Counter(prediction.answered_by for prediction in predictions),
     )
@@ -178,6 +185,35 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
     left_out = [column for column in opened.request_columns if column not in columns]
     shown = report.page(found, reference, answered, risk=judged, alert=alert, promise=promise, left_out=left_out)
     return Look(report=found, risk=judged, alert=alert, page=shown)
+
+
+def paged(stream: Stream) -> bool:
+    """Whether the newest whole day begins an alarm; one that goes on was told on its first day."""
+    return stream.newest is not None and stream.newest.paged
+
+
+def backtest(
+    settings: Settings,
+    *,
+    mode: Literal["batch", "stream"],
+    source: Literal["log", "data"],
+    budget_days: float,
+    at: str,
+) -> Backtest:
+    """The alarms that a setting of the drift monitor would have raised on the days of the past.
+
+    Raises: NotFound if nothing is released, or the past has no days.
+    """
+    from proveout.monitoring import stream_monitor
+
+    opened = champion(settings)
+    learned = opened.reference()
+    columns = compared_columns(opened.request_columns, settings.event_key, learned)
+    said = opened.task.watched
+    reference = {**{name: learned[name] for name in columns}, said: opened.heldout_answers()[said]}
+    return stream_monitor.backtest(
+        settings, opened, reference, mode=mode, source=source, budget_days=budget_days, at=at
+    )
 
 
 def _tests(
@@ -270,6 +306,16 @@ def decide(report: DriftReport, promise: Promise, *, at: str, risk: RiskReport |
         )
     if not report.alarm:
         return None
+    if report.stream is not None:
+        return Alert(
+            severity="warning",
+            what=f"{report.stream.newest.date if report.stream.newest else 'the newest day'} of {name} differs from "
+            "the days before it more than days do",
+            details=f"{details} {measured}".strip(),
+            next_step="python flows/monitor.py card view look; what other settings would have raised: "
+            "proveout drift backtest",
+            at=at,
+        )
     answers_alone = {test.part for test in report.tests if test.alarmed} == {"answers"}
     return Alert(
         severity="warning",

@@ -3,7 +3,7 @@
 Input: the results, and the compared frames. Output: HTML.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +17,8 @@ from proveout.monitoring.data_report import ColumnShift, Distributions
 from proveout.monitoring.drift_tests import verdict_text
 from proveout.monitoring.drift_tests.column_kind import kind_of
 from proveout.monitoring.promise import Promise
-from proveout.records.drift_report import Alert, DriftReport, DriftTest, Part
+from proveout.monitoring.stream import walk_forward
+from proveout.records.drift_report import Alert, DriftReport, DriftTest, Part, Season, Stream
 from proveout.records.prediction import AnswerSource
 from proveout.records.risk_report import RiskReport
 
@@ -130,11 +131,40 @@ def headline(report: DriftReport, alert: Alert | None = None) -> str:
     moved, tests = moved_columns(report), len(family(report))
     if alert is not None and alert.severity == "critical":
         return f"Critical: {alert.what}."
+    if report.stream is not None:
+        return stream_headline(report, report.stream)
     if not tests:
         return f"Not compared: {report.window_rows} answers, and a test needs {drift.FEWEST_ROWS}."
     if not report.alarm:
         return f"Calm: none of {tests} tests tells the window from the rows the model was trained and judged on."
     return f"Alarm: {_list(moved)} moved away from the rows the model was trained and judged on."
+
+
+def stream_headline(report: DriftReport, stream: Stream) -> str:
+    """The result for a stream: its newest day first, then whether what differs from the training rows is a season."""
+    day = stream.newest
+    if day is None:
+        first = (
+            f"Unknown: {stream.known_days} whole days are known, and a budget of one false page in "
+            f"{stream.budget_days:g} days needs {stream.needed_days}."
+        )
+    elif day.alarmed:
+        first = (
+            f"Alarm: {day.date} differs from the {walk_forward.REFERENCE_DAYS} days before it more than one day in "
+            f"{stream.budget_days:g} does, most in {day.column}."
+        )
+    else:
+        first = f"Calm: {day.date} differs from the days before it no more than days do."
+    return " ".join([first, *_season_words(report.seasons)])
+
+
+def _season_words(seasons: Sequence[Season]) -> Iterator[str]:
+    said = {"seasonal": "seasonal, as expected", "not seasonal": "and that is no season", "unknown": ""}
+    for verdict, words in said.items():
+        some = [season for season in seasons if season.verdict == verdict]
+        if some:
+            names = _list([season.column for season in some])
+            yield f"{names} moved away from the training rows: {words or some[0].words}."
 
 
 def family(report: DriftReport) -> tuple[DriftTest, ...]:
@@ -169,17 +199,25 @@ def _section(title: str, part: Part, report: DriftReport, reference: drift.Refer
     # A calm test of levels says no more than its name: one line for all of them.
     calm = [one for one in tests if one.test in {"new_levels", "cardinality"} and not (one.alarmed or one.listed)]
     indices = {test.column: test for test in report.tests if test.test == "psi"}
+    seasons = {season.column: [season.words] for season in report.seasons} if part == "inputs" else {}
     return _Section(
         title=title,
-        rows=tuple(_row(test, reference, window, indices) for test in tests if test not in calm),
+        rows=tuple(_row(test, reference, window, indices, seasons) for test in tests if test not in calm),
         calm=tuple(f"{verdict_text.TITLES[test.test]} of {test.column}" for test in calm),
     )
 
 
-def _row(test: DriftTest, reference: drift.Reference, window: pd.DataFrame, indices: Mapping[str, DriftTest]) -> _Row:
+def _row(
+    test: DriftTest,
+    reference: drift.Reference,
+    window: pd.DataFrame,
+    indices: Mapping[str, DriftTest],
+    seasons: Mapping[str, list[str]],
+) -> _Row:
     notes = [note] if (note := drift.note(test)) else []
     if test.test in {"ks", "chi2"} and test.column in indices:
         notes.append(f"stability index {indices[test.column].verdict}")
+    notes += seasons.get(test.column, [])
     if test.answers_change is not None:
         notes.append(f"set back, the answers differ by {charts.number(test.answers_change)} on average")
     return _Row(

@@ -37,6 +37,39 @@ class DriftTest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamDay:
+    """A day of a stream beside the days before it."""
+
+    date: str
+    rows: int
+    p_value: float  # the share of days as far from the days before them as this one
+    alarmed: bool
+    paged: bool  # the first of consecutive days with an alarm
+    column: str  # the furthest one, in units of its usual deviation
+    distance: float  # of that column, from the 28 days before: 0 alike, 1 nothing in common
+    usual: float  # the median of the earlier days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """The newest whole day of a stream, judged by the stream's own history."""
+
+    budget_days: float  # one false page in so many days is allowed
+    known_days: int  # days of the history that have enough rows
+    needed_days: int
+    newest: StreamDay | None  # None without enough history
+
+
+@dataclass(frozen=True, kw_only=True)
+class Season:
+    """Whether a column that differs from the training rows is as in the same season of an earlier year."""
+
+    column: str
+    verdict: Literal["seasonal", "not seasonal", "unknown"]
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Performance:
     """The performance of answers with known outcomes."""
 
@@ -59,6 +92,24 @@ class DriftReport:
     alarm: bool
     performance: Performance | None
     sources: Mapping[str, int]  # answers by source
+    stream: Stream | None = None  # None: the window was judged as a batch
+    seasons: tuple[Season, ...] = ()  # of the input columns that moved, if judged as a stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """The alarms that a setting would have raised on days of the past."""
+
+    model: str
+    mode: Literal["batch", "stream"]
+    source: Literal["log", "data"]
+    known_days: int
+    needed_days: int  # days that a verdict needs before it; none for a batch
+    judged: int
+    alarmed: int
+    pages: int
+    expected: float  # pages by chance alone that the setting allows on the judged days
+    days: tuple[StreamDay, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

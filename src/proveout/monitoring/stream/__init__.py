@@ -1,0 +1,1 @@
+"""Drift of a stream: each day beside the model's own history."""
