@@ -1,4 +1,4 @@
-"""The commands about drift: what a setting would have raised on the days of the past."""
+"""The commands about drift: what a setting would have raised on past days, and batches without their rows."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +52,33 @@ def backtest(
         at=now(),
     )
     answer(found, _page(found, project, budget_days or project.drift_budget_days), as_json=as_json)
+
+
+@drift.command()
+def profiles(
+    batch: Annotated[str | None, typer.Argument(help="The batch. [the newest of the newest snapshot]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Test a batch against the batches before it by their profiles, without any row.
+
+    The error of the profiles is taken from each distance before it is tested, and is stated.
+    """
+    from proveout.cli._terminal import fact, number, page, table
+    from proveout.monitoring.profile_drift import of
+
+    found = of(settings(), batch)
+    moved = [test for test in found.tests if test.alarmed]
+    rows = [
+        (test.column, test.test, number(test.statistic), f"{test.p_value:.1e}", test.verdict)
+        for test in sorted(found.tests, key=lambda test: test.p_value)
+        if test.alarmed or test.listed
+    ]
+    lines = [
+        f"{len(moved)} of {len(found.tests)} tests alarm   {found.batch}, by profiles",
+        fact("against", ", ".join(found.earlier)),
+        *table(("column", "test", "statistic", "p-value", "verdict"), rows[:SHOWN], right=(2, 3)),
+    ]
+    answer(found, page(lines, f"proveout data report {found.batch}"), as_json=as_json)
 
 
 def _page(found: "Backtest", project: "Settings", budget_days: float) -> str:

@@ -8,11 +8,11 @@ imports scikit-learn for experiments of its own, which takes longer than all els
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from proveout.records.snapshot import ColumnStats
+from proveout.records.snapshot import ColumnSketch, ColumnStats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,3 +109,52 @@ def _numbers(name: str, column: Any) -> ColumnStats:
         mean=finite("distribution/mean") if finite("distribution/min") is not None else None,
         stddev=finite("distribution/stddev") if finite("distribution/min") is not None else None,
     )
+
+
+_RANKS = 200
+
+
+def merged(profiled: Sequence[bytes]) -> bytes:
+    """The profile of all rows together, from the profiles of their parts."""
+    core = _whylogs()
+    views = [core.DatasetProfileView.deserialize(one) for one in profiled]
+    whole = views[0]
+    for view in views[1:]:
+        whole = whole.merge(view)
+    data: bytes = whole.serialize()
+    return data
+
+
+def sketches(first: bytes, second: bytes) -> tuple[tuple[ColumnSketch, ...], tuple[ColumnSketch, ...]]:
+    """The distributions of the columns that both profiles have, by name: shares at the same points on both sides."""
+    core = _whylogs()
+    sides = [core.DatasetProfileView.deserialize(one).get_columns() for one in (first, second)]
+    pairs = [_pair(name, sides[0][name], sides[1][name]) for name in sorted(sides[0].keys() & sides[1].keys())]
+    return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+
+
+def _pair(name: str, first: Any, second: Any) -> tuple[ColumnSketch, ColumnSketch]:
+    quantiles = [column.get_metric("distribution").kll.value for column in (first, second)]
+    points: list[float] = []
+    if not any(one.is_empty() for one in quantiles):
+        ranks = [rank / _RANKS for rank in range(_RANKS + 1)]
+        # Just above a value, so that the value itself counts as below.
+        found = {math.nextafter(value, math.inf) for one in quantiles for value in one.get_quantiles(ranks)}
+        points = sorted(value for value in found if math.isfinite(value))
+    return _sketch(name, first, points), _sketch(name, second, points)
+
+
+def _sketch(name: str, column: Any, points: Sequence[float]) -> ColumnSketch:
+    summary = column.to_summary_dict()
+    rows, nulls = int(summary["counts/n"]), int(summary["counts/null"])
+    if points:
+        quantiles = column.get_metric("distribution").kll.value
+        below = tuple(float(share) for share in quantiles.get_cdf(list(points))[: len(points)])
+        error = float(quantiles.normalized_rank_error(False)) if quantiles.is_estimation_mode() else 0.0
+        return ColumnSketch(name=name, rows=rows, nulls=nulls, below=below, rank_error=error)
+    metric = column.get_metric("frequent_items")
+    items = metric.strings if metric is not None else []
+    levels = tuple((str(item.value), int(item.est)) for item in items)
+    error_rows = max((int(item.upper - item.lower) for item in items), default=0)
+    others = max(0, rows - nulls - sum(count for _, count in levels))
+    return ColumnSketch(name=name, rows=rows, nulls=nulls, levels=levels, levels_error=error_rows, others=others)

@@ -247,9 +247,14 @@ def _rows(store: Store, batch: Batch) -> "pd.DataFrame":
     return rows.assign(**{BATCH: batch.name})
 
 
+def profile(store: Store, batch_digest: str) -> bytes:
+    """The whylogs profile of one batch. Raises: NotFound."""
+    return (store.folder("batches", batch_digest) / "profile.bin").read_bytes()
+
+
 def profile_numbers(store: Store, batch_digest: str) -> tuple[ColumnStats, ...]:
     """The numbers of the whylogs profile of one batch. Raises: NotFound."""
-    return profiles.numbers((store.folder("batches", batch_digest) / "profile.bin").read_bytes())
+    return profiles.numbers(profile(store, batch_digest))
 
 
 def content_digest(frame: "pd.DataFrame") -> Digest:

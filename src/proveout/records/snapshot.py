@@ -29,6 +29,20 @@ class ColumnStats:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnSketch:
+    """What a profile knows of the distribution of one column, at the same points as another profile beside it."""
+
+    name: str
+    rows: int
+    nulls: int
+    below: tuple[float, ...] = ()  # share of the values below each of the points; empty for text
+    rank_error: float = 0.0  # each share is so far from the true one at most, with a probability of 0.99
+    levels: tuple[tuple[str, int], ...] = ()  # the most frequent texts; empty for numbers
+    levels_error: int = 0  # rows that a count may have too many
+    others: int = 0  # rows of all other texts
+
+
+@dataclass(frozen=True, kw_only=True)
 class Refusal:
     """The number of rows of a batch that one check of the guard refused. They are in quarantine."""
 
