@@ -101,7 +101,7 @@ def mapie(reference: pd.DataFrame, window: pd.DataFrame) -> bool:
     from mapie.exchangeability_testing import PValuePermutationTest
 
     rows = pd.concat([reference, window], ignore_index=True)[list(drift_worlds.NUMBERS)]
-    test = PValuePermutationTest(test_level=ALPHA, num_permutations=200, random_state=0, warn=False)
+    test = PValuePermutationTest(test_level=ALPHA, task="regression", num_permutations=200, random_state=0, warn=False)
     found = test.run(rows.drop(columns="arr_delay").to_numpy(dtype=float), rows["arr_delay"].to_numpy(dtype=float))
     return not found.is_exchangeable
 

@@ -136,6 +136,20 @@ def test_rows_in_the_store_need_a_date(stream):
         monitor.backtest(stream.settings, mode="stream", source="log", budget_days=30, at=AT)
 
 
+def test_of_a_window_too_large_for_memory_a_sample_is_looked_at(stream, monkeypatch):
+    """A million answers would be some gigabytes; a sample of all their days says the same."""
+    answers = stream.log("2013-06-01", 30)
+    monkeypatch.setattr(monitor, "MOST_ANSWERS", 300)
+
+    some = monitor.window(stream.settings, newest=1_000_000)
+
+    assert 230 < len(some) < 370
+    assert [one.at for one in some] == sorted(one.at for one in some)
+    assert len({one.at[:10] for one in some}) == 30
+    assert len(monitor.window(stream.settings, newest=300)) == 300
+    assert len(answers) == 750
+
+
 def test_another_releases_answers_are_not_the_champions(stream):
     """Its requests count, its answers do not."""
     answers = stream.log("2013-06-01", 30)

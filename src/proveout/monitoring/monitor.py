@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from proveout.ledger.ledger import Ledger
     from proveout.model.bundle import OpenBundle
 
 
@@ -43,13 +44,39 @@ class Look:
     page: str  # HTML
 
 
+MOST_ANSWERS = 50_000
+"""Answers that a look holds in memory. Of a larger window it has a sample of about so many, even over its time."""
+
+
 def window(settings: Settings, *, newest: int, since: str | None = None) -> tuple[Prediction, ...]:
-    """The newest logged answers, ordered by time; `since` is ISO 8601. Raises: NotFound if there are none."""
+    """The newest logged answers, ordered by time; of more than 50,000 a sample. `since` is ISO 8601.
+
+    Raises: NotFound if there are none.
+    """
     with open_ledger(settings) as ledger:
-        predictions = ledger.predictions(model=settings.model, since=since, newest=newest)
+        if newest > MOST_ANSWERS:
+            predictions = _sample(ledger, settings.model, newest=newest, since=since or "0001-01-01")
+        else:
+            predictions = ledger.predictions(model=settings.model, since=since, newest=newest)
     if not predictions:
         raise NotFound("prediction", f"of {settings.model} in the window", "Serve it first: python serve/app.py")
     return predictions
+
+
+def _sample(ledger: "Ledger", model: str, *, newest: int, since: str) -> tuple[Prediction, ...]:
+    import random
+
+    from proveout.ledger import prediction_history
+
+    until = "9999-01-01"
+    number = min(newest, prediction_history.count(ledger, model, since=since, until=until))
+    share, draw = MOST_ANSWERS / max(number, 1), random.Random(0)  # noqa: S311  # a sample, not a secret
+    return tuple(
+        logged.prediction
+        for portion in prediction_history.portions(ledger, model, since=since, until=until, newest=newest)
+        for logged in portion
+        if draw.random() < share
+    )
 
 
 def learn_outcomes(
