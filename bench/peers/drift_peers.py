@@ -8,6 +8,7 @@ each library's own way; where it has none, by Bonferroni over its p-values, and 
 
 import argparse
 import json
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -106,6 +107,9 @@ def mapie(reference: pd.DataFrame, window: pd.DataFrame) -> bool:
     return not found.is_exchangeable
 
 
+_QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+"""Libraries that tell their makers of each use are asked not to."""
+
 LIBRARIES: dict[str, Alarm] = {
     "proveout": proveout, "proveout-columns": proveout_columns, "alibi": alibi, "frouros": frouros,
     "evidently": evidently, "evidently-any": evidently_any, "nannyml": nannyml, "mapie": mapie,
@@ -121,6 +125,7 @@ def main() -> None:
     asked.add_argument("--kinds", default=",".join(drift_worlds.KINDS))
     asked.add_argument("--sizes", default="1000,10000,100000")
     given = asked.parse_args()
+    os.environ.update(_QUIET)
     warnings.simplefilter("ignore")
     alarm, rows = LIBRARIES[given.library], drift_worlds.january(given.flights)
     alarms = {}
