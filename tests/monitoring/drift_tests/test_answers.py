@@ -39,3 +39,16 @@ def test_setting_back_changes_as_few_rows_as_it_can():
     assert texts.value_counts().to_dict() == {"UA": 5, "B6": 5}
     assert texts.tolist()[8:] == ["B6", "B6"]
     assert holes.isna().sum() == 1
+
+
+def test_a_model_that_cannot_be_asked_leaves_the_rest_known():
+    """Rows that nobody sent may be refused by the project's own code: the monitor does not fail of it."""
+
+    def ask(rows: pd.DataFrame) -> np.ndarray:
+        if (rows["hour"] < 12).any():
+            raise ValueError("no morning")
+        return rows["wind"].to_numpy(dtype=float)
+
+    window, reference = pd.DataFrame({"hour": [20] * 30, "wind": 2.0}), pd.DataFrame({"hour": [8] * 30, "wind": 1.0})
+
+    assert answers.changes(window, reference, ["hour", "wind"], ask) == {"wind": 1.0}
