@@ -56,3 +56,20 @@ def test_a_batch_is_compared_by_what_the_store_has_of_it(tmp_path):
         profile_drift.compare([one], [one], ["wind"], drift_alpha=0.05)
     with pytest.raises(DriftError, match="fewer than 20 rows"):
         profile_drift.compare([one], [profiles.profile(rows(10, 1))], ["delay"], drift_alpha=0.05)
+
+
+def test_the_command_reads_profiles_and_no_row(ingested):
+    """`proveout drift profiles`: May beside the months before it, from a few kilobytes each."""
+    for rows_file in (ingested.state / "store" / "batches").glob("*/rows.parquet"):
+        rows_file.rename(rows_file.with_suffix(".away"))
+    try:
+        ran = ingested.run("-m", "proveout", "drift", "profiles")
+        unknown = ingested.run("-m", "proveout", "drift", "profiles", "2014-01")
+    finally:
+        for away in (ingested.state / "store" / "batches").glob("*/rows.away"):
+            away.rename(away.with_suffix(".parquet"))
+
+    assert ran.returncode == 0, ran.stderr
+    assert "tests alarm   2013-05, by profiles" in ran.stdout
+    assert "temp" in ran.stdout and "(from profiles, ± 0." in ran.stdout
+    assert unknown.returncode != 0 and "2013-01, 2013-02" in unknown.stderr
