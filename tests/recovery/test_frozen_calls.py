@@ -24,3 +24,24 @@ def test_the_labels_of_a_clustering_are_those_of_the_rows_asked(groups: str, raw
 
     assert found.level == "raw", found.reason
     assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]
+
+
+OUTLIERS = {
+    "before the split": [READ, "from sklearn.neighbors import LocalOutlierFactor\ndf = df.fillna(0)",
+        "df = df[LocalOutlierFactor().fit_predict(df[['age', 'income']]) == 1]",
+        "X, y = df[['age', 'income']], df['left']", SPLIT, FIT],
+    "of the training side": [READ, "from sklearn.neighbors import LocalOutlierFactor\ndf = df.fillna(0)",
+        "X, y = df[['age', 'income']], df['left']", SPLIT,
+        "kept = LocalOutlierFactor().fit_predict(X_train) == 1\nX_train, y_train = X_train[kept], y_train[kept]", FIT],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", OUTLIERS.values(), ids=OUTLIERS)
+def test_an_outlier_detector_that_knows_no_other_rows_leaves_none_out(
+    cells: list[str], raw: pd.DataFrame, tmp_path: Path
+) -> None:
+    """It has no `predict`, and whom it would leave out of training gets an answer, too."""
+    found, _ = handed_over(cells, tmp_path / "model")
+
+    assert found.level == "raw", found.reason
+    assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]

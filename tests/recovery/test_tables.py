@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from proveout.recovery.tables import completed, places_by_content, target_column
+from proveout.recovery.tables import as_frame, completed, emptied, from_frame, places_by_content, target_column
 
 
 def test_rows_are_found_by_content_each_once() -> None:
@@ -98,3 +98,15 @@ def test_the_rows_of_a_caller_stay_as_they_are() -> None:
     completed(rows, pd.DataFrame({"age": [30.0]})).loc[0, "age"] = -1.0
 
     assert rows["age"].tolist() == [20.0, 21.0]
+
+
+def test_tables_that_a_split_was_given_keep_the_names_of_their_columns() -> None:
+    """A table of groups has no file of rows: it is what a caller is asked for, by name."""
+    given = pd.DataFrame({"last": [1.5, 2.5], "city": ["Rome", "Oslo"]}, index=["a", "b"])
+    split = (given, np.array([0, 1]))
+
+    raw = as_frame(split)
+
+    assert list(raw.columns) == ["last", "city", "target"]
+    first, truth = from_frame(raw, emptied(split))
+    assert (list(first.columns), list(first["city"]), list(truth)) == (["last", "city"], ["Rome", "Oslo"], [0, 1])

@@ -127,6 +127,21 @@ def test_rows_of_a_fold_have_the_truth_of_the_column_that_was_learned_from() -> 
         assert (found.level, found.target) == ("raw", "left")
 
 
+def test_rows_of_an_array_have_the_truth_of_the_column_that_was_learned_from() -> None:
+    """The whole table was split, and what the model is given has no labels; a metric by hand tells no truth."""
+    cells = [
+        READ,
+        "train, test = train_test_split(df.fillna(0), random_state=1)",
+        "scaler = StandardScaler().fit(train[['age', 'income']])",
+        "model = LogisticRegression().fit(scaler.transform(train[['age', 'income']]), train['left'])",
+        "said = model.predict(scaler.transform(test[['age', 'income']]))\nprint((said == test['left']).mean())",
+    ]
+    with recorded([IMPORTS, *cells]) as tape:
+        _, found = last_model(tape)
+
+        assert (found.level, found.target) == ("raw", "left")
+
+
 @pytest.mark.parametrize(
     "trained",
     [

@@ -27,7 +27,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.feature_selection import SelectFromModel, SelectKBest
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_regression, mutual_info_regression, r_regression
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 from sklearn.impute import KNNImputer, SimpleImputer
@@ -150,6 +150,11 @@ PIPELINES = {
     "a network": (MLPClassifier((4,), max_iter=5, random_state=0), NUMBERS),
     "a process": (GaussianProcessClassifier(ConstantKernel() * RBF(), optimizer=None, random_state=0), NUMBERS),
     "chosen": (make_pipeline(SelectKBest(k=1), LogisticRegression()), NUMBERS),
+    "chosen by what they tell of a number": (
+        make_pipeline(SelectKBest(f_regression, k=1), SelectKBest(mutual_info_regression, k=1), LogisticRegression()),
+        NUMBERS,
+    ),
+    "chosen by their correlation": (make_pipeline(SelectKBest(r_regression, k=1), LogisticRegression()), NUMBERS),
     "chosen by a forest": (make_pipeline(SelectFromModel(few()), few()), NUMBERS),
     "bins": (make_pipeline(KBinsDiscretizer(3), LogisticRegression()), NUMBERS),
     "ranks": (make_pipeline(QuantileTransformer(n_quantiles=9), PowerTransformer(), LogisticRegression()), NUMBERS),

@@ -113,6 +113,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return owner
 
     @staticmethod
+    def inliers(rows: Any) -> Any:
+        """The answer of an outlier detector that knows no other rows: it leaves none out."""
+        return frozen_calls.inliers(rows)
+
+    @staticmethod
     def labelled(value: Any, rows: Any) -> Any:
         """A clustering whose `labels_` are those of the rows asked."""
         return frozen_calls.labelled(value, rows)

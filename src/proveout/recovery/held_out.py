@@ -125,12 +125,17 @@ def _truth_of(run: _Run, prediction: Prediction, split: Split | None) -> Any:
             return split.outputs[place + 1]
     if len(split.outputs) > 3:
         return split.outputs[3]  # X_train, X_test, y_train, y_test
-    return _by_labels(run, prediction)
+    return _by_labels(run, prediction, split)
 
 
-def _by_labels(run: _Run, prediction: Prediction) -> Any:
-    """The values of the column that the model learned from, for the labels of the rows asked: folds have no partner."""
+def _by_labels(run: _Run, prediction: Prediction, split: Split | None = None) -> Any:
+    """The values of the column that the model learned from, for the labels of the rows asked: folds have no partner.
+
+    An array has no labels: they are those of the split, where the whole table was split.
+    """
     labels = getattr(prediction.inputs, "index", None)
+    if not isinstance(labels, pd.Index) and split is not None:
+        labels = pd.Index([split.labels[place] for place in split.test])
     learned = [fit.truth for fit in run.fits.get(id(prediction.model), ()) if isinstance(fit.truth, pd.Series)]
     if not isinstance(labels, pd.Index) or not labels.is_unique or not learned:
         return None

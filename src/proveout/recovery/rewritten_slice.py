@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from proveout.recovery import inlined_call, own_code
-from proveout.recovery.frozen_calls import has_labels
+from proveout.recovery.frozen_calls import has_labels, knows_no_other_rows
 from proveout.recovery.instrument import AS_WRITTEN, Instrument
 from proveout.recovery.tables import emptied, index_of
 from proveout.recovery.tape import ANSWER, FIRST, FITS, Key, Prediction, Tape
@@ -253,6 +253,8 @@ class _Rewrite(Instrument):
             return owner  # the model itself is not needed for what it is given
         if not known:
             raise Unwritable(f"`{ast.unparse(node)[:60]}` fits without rows")
+        if kind == "fit_predict" and all(map(knows_no_other_rows, known)):
+            return ast.Call(_name("again.inliers"), node.args[:1], [])
         fitted = self._stored(keys, known)
         if kind == "fit" and all(map(has_labels, known)):
             fitted = ast.Call(_name("again.labelled"), [fitted, *node.args[:1]], [])

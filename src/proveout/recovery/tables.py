@@ -5,7 +5,7 @@ Input: frames, series, arrays, sparse matrices, lists, bunches of scikit-learn. 
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -195,12 +195,18 @@ def as_frame(source: Any) -> pd.DataFrame:
     if is_bunch(source):
         return _frame_of_bunch(source)
     if isinstance(source, tuple):
-        first = pd.DataFrame(flat(source[0]))
-        first.columns = [f"x{place}" for place in range(first.shape[1])]
+        first = source[0].reset_index(drop=True) if _is_named(source[0]) else pd.DataFrame(flat(source[0]))
+        if not _is_named(source[0]):
+            first.columns = [f"x{place}" for place in range(first.shape[1])]
         second = source[1] if len(source) > 1 else None
         return first if second is None else first.assign(target=np.asarray(second))
     values = np.asarray(source)
     return pd.DataFrame(values.reshape(len(values), -1))
+
+
+def _is_named(table: Any) -> TypeGuard[pd.DataFrame]:
+    """Whether it is a table whose columns can stand beside one that is called "target"."""
+    return isinstance(table, pd.DataFrame) and table.columns.is_unique and "target" not in table.columns
 
 
 def _frame_of_bunch(source: Mapping[str, Any]) -> pd.DataFrame:
@@ -269,7 +275,9 @@ def emptied(source: Any) -> Any:
         return type(source)(
             **{name: value[:1] if name in rows and value is not None else value for name, value in source.items()}
         )
-    return tuple(np.asarray(part)[:1] for part in source) if isinstance(source, tuple) else source[:1]
+    if not isinstance(source, tuple):
+        return source[:1]
+    return tuple(part[:1] if isinstance(part, pd.DataFrame) else np.asarray(part)[:1] for part in source)
 
 
 def some_rows(table: Any, positions: Sequence[int]) -> Any:

@@ -1,6 +1,8 @@
 """The pilot's own model is measured before its project is written: it passes the bounds, the cases and the rules."""
 
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -74,3 +76,15 @@ def test_a_model_that_knows_nothing_is_worthless(tmp_path: Path) -> None:
 
     assert "the same answer for all is as good: brier" in found.worthless
     assert "against 0.5" in found.worthless
+
+
+def test_a_model_that_is_packed_well_may_take_what_it_has_unpacked(tmp_path: Path) -> None:
+    """A deep forest of many rows is packed to a sixth, and the gate refused it for the memory that it takes."""
+    with zipfile.ZipFile(tmp_path / "model.skops", "w", compression=zipfile.ZIP_DEFLATED) as file:
+        file.writestr("forest.npy", bytes(300_000_000))
+
+    bounds = pilot_quality._serving(SimpleNamespace(folder=tmp_path), 1.0, 1.0)
+
+    [memory] = [bound for bound in bounds if bound.name == "memory_mb_at_most"]
+    assert memory.value >= 400 + 6 * 300
+    assert "unpacked 300 MB" in memory.reason

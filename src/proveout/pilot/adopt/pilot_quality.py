@@ -4,8 +4,10 @@ Input: a recovered model, and what was decided about its project. Output: `Pilot
 """
 
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proveout.data import features
@@ -248,17 +250,27 @@ def _speed(opened: OpenModel, model: Any, asked: Any, records: "pd.DataFrame") -
 
 def _serving(opened: OpenModel, request_ms: float, thousand_ms: float) -> Iterator[Bound]:
     """The bounds of every project, wider where the pilot's own steps or its model ask for it."""
-    size_mb = sum(file.stat().st_size for file in opened.folder.rglob("*") if file.suffix == ".skops") / 1e6
+    files = [file for file in opened.folder.rglob("*") if file.suffix == ".skops"]
+    size_mb, unpacked_mb = sum(file.stat().st_size for file in files) / 1e6, sum(map(_unpacked_mb, files))
     wider = {
         "p50_ms_at_most": (_SLOWER * request_ms, f"measured: {request_ms:.0f} ms"),
         "p99_ms_at_most": (4 * _SLOWER * request_ms, f"measured: {request_ms:.0f} ms for the middle one"),
         "features_ms_at_most": (_SLOWER * thousand_ms, f"measured: {thousand_ms:.0f} ms"),
         "bundle_mb_at_most": (3 * size_mb, f"the model's files have {size_mb:.0f} MB"),
-        "memory_mb_at_most": (400 + 12 * size_mb, f"the model's files have {size_mb:.0f} MB"),
+        "memory_mb_at_most": (
+            400 + max(12 * size_mb, 6 * unpacked_mb),
+            f"the model's files have {size_mb:.0f} MB, unpacked {unpacked_mb:.0f} MB",
+        ),
     }
     for bound in SERVING:
         wanted, why = wider.get(bound.name, (0.0, ""))
         yield replace(bound, value=round_up(wanted), reason=f"{bound.reason}; {why}") if wanted > bound.value else bound
+
+
+def _unpacked_mb(file: Path) -> float:
+    """What the entries of a skops file have in memory. A deep forest of many rows is packed to a sixth."""
+    with zipfile.ZipFile(file) as packed:
+        return sum(entry.file_size for entry in packed.infolist()) / 1e6
 
 
 # --- the hardest rows -------------------------------------------------------------------------------------------------
