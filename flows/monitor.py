@@ -39,7 +39,7 @@ class MonitorFlow(FlowSpec):
 
         opened = monitor.champion(settings)  # once for both: it takes a second or two
         learnt = monitor.learn_outcomes(settings, self.predictions, at=self.at, opened=opened)
-        print(f"{len(self.predictions):,} answers; the outcome of {learnt:,} was not known before", flush=True)
+        print(f"{len(self.predictions):,} answers; the outcome of {learnt:,} is new or corrected", flush=True)
         self.seen = monitor.look(settings, self.predictions, at=self.at, opened=opened)
         self.page = self.seen.page
         self.next(self.end)

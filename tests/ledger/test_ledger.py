@@ -343,6 +343,22 @@ def test_predictions_are_chosen_by_model_and_time_whatever_zone_is_asked_in(ledg
     assert ids(newest=2) == ["r000001", "r000002"]
 
 
+def test_an_outcome_that_changes_later_is_a_correction_of_the_first(ledger: Ledger) -> None:
+    """A flight was reported as late, and in the end it was not: both are known, and an older report changes nothing."""
+    first, later = "2013-06-02T06:00:00.000+00:00", "2013-06-03T06:00:00.000+00:00"
+    ledger.add_outcomes([Outcome(request_id="r1", value=True, known_at=first)])
+
+    assert ledger.add_outcomes([Outcome(request_id="r1", value=True, known_at=later)]) == 0
+    assert ledger.add_outcomes([Outcome(request_id="r1", value=False, known_at=later)]) == 1
+    assert ledger.add_outcomes([Outcome(request_id="r1", value=False, known_at="2013-06-04T06:00:00Z")]) == 0
+    assert ledger.add_outcomes([Outcome(request_id="r1", value=True, known_at="2013-06-02T07:00:00Z")]) == 0
+
+    assert ledger.outcomes(["r1"]) == {"r1": False}
+    assert ledger.outcome_records(["r1"])["r1"] == Outcome(
+        request_id="r1", value=True, known_at=first, corrected=False, corrected_at=later
+    )
+
+
 def test_outcomes_are_stored_once_and_found_for_any_number_of_requests(ledger: Ledger) -> None:
     """What became of a flight is reported again and again; a month has more flights than a statement has places."""
     ids = [f"r{n:06}" for n in range(12_000)]

@@ -9,7 +9,7 @@ import pytest
 from proveout.ledger.prediction_history import LoggedAnswer
 from proveout.monitoring import risk
 from proveout.records.answer import Answer
-from proveout.records.prediction import Prediction
+from proveout.records.prediction import Outcome, Prediction
 from proveout.task.binary import Binary
 
 LATER = "2014-01-01T00:00:00.000+00:00"
@@ -172,8 +172,8 @@ def answered(number, *, release="late@0", by="model", outcome=True, event=None, 
         request_id=str(number), at=at or evening(0), model="late", release=release, record={"day": day(number)},
         answered_by=by, answer=Answer(value=True, probability=0.75), latency_ms=1.0,
     )  # fmt: skip
-    known_at = None if outcome is None else evening(9)
-    return LoggedAnswer(prediction=prediction, outcome=outcome, event=event, known_at=known_at)
+    first = None if outcome is None else Outcome(request_id=str(number), value=outcome, known_at=evening(9))
+    return LoggedAnswer(prediction=prediction, outcome=outcome, event=event, first=first)
 
 
 def test_the_bundles_own_answers_count_each_event_once():

@@ -29,6 +29,7 @@ from proveout.records.values import Digest, TargetValue
 _IDS_AT_ONCE = 5_000  # a statement may name 32,766 values on SQLite, 65,535 on PostgreSQL
 
 R = TypeVar("R")
+Each = TypeVar("Each")
 
 
 class Ledger:
@@ -257,20 +258,26 @@ class Ledger:
         return frozenset(known)
 
     def add_outcomes(self, outcomes: Sequence[Outcome]) -> int:
-        """Store outcomes. The first outcome of a request stays. Returns how many were new."""
+        """Store outcomes. Returns how many were new or corrected.
+
+        The first outcome of a request stays as such; a later and different one is stored beside it as its correction.
+        """
         rows = [
-            (outcome.request_id, prediction_rows.value_text(outcome.value), utc(outcome.known_at))
+            (outcome.request_id, prediction_rows.value_text(outcome.value), utc(outcome.known_at), None, None)
             for outcome in outcomes
         ]
         with database.transaction(self._pool, writes=True) as connection:
-            return prediction_rows.insert_new(connection, OUTCOMES, rows)
+            new = prediction_rows.insert_new(connection, OUTCOMES, rows)
+            if new == len(rows):
+                return new
+            return new + sum(prediction_rows.correct(connection, some) for some in _portions(outcomes))
 
     def outcomes(self, request_ids: Sequence[str]) -> Mapping[str, TargetValue]:
-        """The known outcomes of `request_ids`."""
-        return {request_id: one.value for request_id, one in self.outcome_records(request_ids).items()}
+        """The known outcomes of `request_ids`, as corrected."""
+        return {request_id: one.newest for request_id, one in self.outcome_records(request_ids).items()}
 
     def outcome_records(self, request_ids: Sequence[str]) -> Mapping[str, Outcome]:
-        """The same, with the time at which each became known."""
+        """The same, as first known and as corrected, with both times."""
         known: dict[str, Outcome] = {}
         with database.transaction(self._pool) as connection:
             for some in _portions(request_ids):
@@ -324,6 +331,6 @@ def _entry(row: Row[Any]) -> Entry:
     return Entry(**row._mapping)
 
 
-def _portions(ids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    rest = iter(ids)
+def _portions(all_of: Sequence[Each]) -> Iterator[tuple[Each, ...]]:
+    rest = iter(all_of)
     return iter(lambda: tuple(islice(rest, _IDS_AT_ONCE)), ())

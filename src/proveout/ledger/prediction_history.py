@@ -25,9 +25,9 @@ class LoggedAnswer:
     """One logged answer."""
 
     prediction: Prediction
-    outcome: TargetValue | None  # None if unknown
+    outcome: TargetValue | None  # as corrected; None if unknown
     event: int | None  # equal for answers about the same event, such as one flight; None if it was logged without
-    known_at: str | None = None  # when the outcome became known; None if it is not
+    first: Outcome | None = None  # the outcome as it was first known, and when
 
 
 def count(ledger: Ledger, model: str, *, since: str, until: str) -> int:
@@ -64,9 +64,9 @@ def portions(
 def _logged(row: Row[Any], outcome: Outcome | None) -> LoggedAnswer:
     return LoggedAnswer(
         prediction=prediction_rows.prediction(row),
-        outcome=None if outcome is None else outcome.value,
+        outcome=None if outcome is None else outcome.newest,
         event=row.event,
-        known_at=None if outcome is None else outcome.known_at,
+        first=outcome,
     )
 
 

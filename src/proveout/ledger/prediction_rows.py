@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Table
+from sqlalchemy import Connection, Row, Table, bindparam, select, update
 
 from proveout.errors import UsageError
 from proveout.ledger.tables import FEEDBACK, OUTCOMES, PREDICTIONS, SHADOWS
@@ -45,7 +45,7 @@ def store(connection: Connection, rows: Sequence[Logged], *, event_fields: Seque
             else:
                 feedback.append(_feedback_values(row))
                 if row.outcome is not None:
-                    outcomes.append((row.request_id, value_text(row.outcome), utc(row.at)))
+                    outcomes.append((row.request_id, value_text(row.outcome), utc(row.at), None, None))
         except (TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"A {type(row).__name__} cannot be stored: {error}.") from error
     new = insert_new(connection, PREDICTIONS, predictions)
@@ -81,6 +81,23 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[tuple[Any, .
     statement = f"INSERT INTO {table.name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
     # Both drivers return the sum over all inserts of one call.
     return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def correct(connection: Connection, outcomes: Sequence[Outcome]) -> int:
+    """Store values that differ from those known, and are newer, as corrections. Returns how many."""
+    known = {one.request_id: one for one in outcomes}
+    query = select(OUTCOMES).where(OUTCOMES.c.request_id.in_(known)).with_for_update()
+    changed = []
+    for found in map(outcome, connection.execute(query)):
+        told = known[found.request_id]
+        if value_text(told.value) != value_text(found.newest) and utc(told.known_at) > (
+            found.corrected_at or found.known_at
+        ):
+            changed.append({"of": found.request_id, "now": value_text(told.value), "at": utc(told.known_at)})
+    if changed:
+        put = update(OUTCOMES).where(OUTCOMES.c.request_id == bindparam("of"))
+        connection.execute(put.values(corrected=bindparam("now"), corrected_at=bindparam("at")), changed)
+    return len(changed)
 
 
 def event_key(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
@@ -123,7 +140,11 @@ def feedback(row: Row[Any]) -> Feedback:
 
 def outcome(row: Row[Any]) -> Outcome:
     """The outcome in a row of its table."""
-    return Outcome(request_id=row.request_id, value=value(row.value), known_at=row.known_at)
+    corrected = None if row.corrected is None else value(row.corrected)
+    return Outcome(
+        request_id=row.request_id, value=value(row.value), known_at=row.known_at, corrected=corrected,
+        corrected_at=row.corrected_at,
+    )  # fmt: skip
 
 
 def answer(text: str) -> Answer:

@@ -73,6 +73,8 @@ OUTCOMES = Table(
     Column("request_id", Text, primary_key=True),
     Column("value", Text, nullable=False),  # JSON: true or false, a class, a number
     Column("known_at", Moment, nullable=False),
+    Column("corrected", Text),  # JSON of the newest value, if a later one differs from the first; null if none does
+    Column("corrected_at", Moment),
     Index("outcomes_by_time", "known_at", "request_id", "value"),
 )
 

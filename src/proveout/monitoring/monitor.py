@@ -82,7 +82,7 @@ def _sample(ledger: "Ledger", model: str, *, newest: int, since: str) -> tuple[P
 def learn_outcomes(
     settings: Settings, predictions: Sequence[Prediction], *, at: str, opened: "OpenBundle | None" = None
 ) -> int:
-    """How many outcomes were new: the predictions' events, looked up in the rows the champion did not learn from.
+    """How many outcomes were new or corrected: of the predictions' events, in rows the champion did not learn from.
 
     Args:
         opened: the champion, where it is open already.
@@ -92,14 +92,12 @@ def learn_outcomes(
 
     opened = opened or champion(settings)
     with open_ledger(settings) as ledger:
-        known = ledger.outcomes([prediction.request_id for prediction in predictions])
         newest = ledger.entries(kind="snapshot", limit=1, newest_first=True)
-        open_questions = [prediction for prediction in predictions if prediction.request_id not in known]
-        if not newest or not open_questions:
+        if not newest or not predictions:
             return 0
         rows = unseen(settings, opened, read(Snapshot, newest[0]))
         key = features.event_key(settings)
-        outcomes = join(open_questions, rows, features.labels(settings, rows), key=key, known_at=at)
+        outcomes = join(predictions, rows, features.labels(settings, rows), key=key, known_at=at)
         return ledger.add_outcomes(outcomes)
 
 

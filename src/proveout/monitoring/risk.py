@@ -5,8 +5,8 @@ follows from what is logged and when it became known, not from when one looks: r
 counts nothing twice.
 
 Days are compared (`risk_by_day`) if `event_day` names them, else rows (`risk_by_row`). A day counts when nine tenths of
-its answers have an outcome, else a fortnight after its last answer, with the outcomes known by then: what comes later
-changes the metrics, and no longer the test. Of several answers about one event the first counts.
+its answers have an outcome, else a fortnight after its last answer, with the outcomes known by then: what comes later,
+or is corrected later, changes the metrics, and no longer the test. Of several answers about one event the first counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,13 +94,13 @@ def of_answers(logged: "Iterable[LoggedAnswer]", opened: "OpenBundle", *, fields
             continue
         day = days.of(prediction.record, fields) or prediction.at[:10]
         asked[day], last[day] = asked.get(day, 0) + 1, max(last.get(day, ""), prediction.at)
-        outcome = _valid(task, one.outcome)
+        outcome = None if one.first is None else _valid(task, one.first.value)
         if one.event is not None:
             seen.add(one.event)
-        if outcome is None or one.known_at is None or len(said) != task.width:
+        if outcome is None or one.first is None or len(said) != task.width:
             continue
         told.append(day)
-        known.append(one.known_at)
+        known.append(one.first.known_at)
         scores.append(said)
         outcomes.append(outcome)
     losses = np.zeros(0)
@@ -113,9 +113,9 @@ def of_answers(logged: "Iterable[LoggedAnswer]", opened: "OpenBundle", *, fields
 
 
 def _valid(task: Task, outcome: Any) -> Any:
-    """The outcome in the task's form; None if there is none, or one that was recorded when the target was another."""
+    """The outcome in the task's form; None for one that was recorded when the target was another."""
     try:
-        return None if outcome is None else task.outcome(outcome)
+        return task.outcome(outcome)
     except ValueError:
         return None
 

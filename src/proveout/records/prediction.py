@@ -61,5 +61,12 @@ class Outcome:
     """The outcome of the event that a prediction was about."""
 
     request_id: str
-    value: TargetValue
+    value: TargetValue  # as it was first known
     known_at: str
+    corrected: TargetValue | None = None  # the newest value, if a later one differs from the first
+    corrected_at: str | None = None
+
+    @property
+    def newest(self) -> TargetValue:
+        """What is known now."""
+        return self.value if self.corrected is None else self.corrected
