@@ -1,9 +1,12 @@
 """Files of the same columns, one below the other, are the raw rows; what was computed before is none."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from handed_over import answers, handed_over
+from small_pilots import FIT, SPLIT
 
 from proveout.recovery.joined_files import are_joined
 
@@ -51,3 +54,40 @@ def test_files_that_a_label_tells_apart_may_have_other_columns() -> None:
 def test_other_tables_are_not(tables: list[pd.DataFrame], read: list[pd.DataFrame]) -> None:
     """Nobody who asks has what the notebook computed."""
     assert not are_joined(tables, read)
+
+
+INPUTS = "X, y = df[['age', 'income']].fillna(0), df['left']"
+MERGES = {
+    "a function": "df = pd.merge(pd.read_csv('values.csv'), pd.read_csv('labels.csv'), on='id')",
+    "a method": "labels = pd.read_csv('labels.csv')\ndf = pd.read_csv('values.csv')\ndf = df.merge(labels, how='left')",
+    "three files": "df = pd.read_csv('values.csv').merge(pd.read_csv('labels.csv'), on=['id'])\n"
+    "df = df.merge(pd.read_csv('plans.csv'), on='id')",
+}
+
+
+@pytest.mark.parametrize("merged", MERGES.values(), ids=MERGES)
+def test_files_side_by_side_are_the_raw_rows(merged: str, raw: pd.DataFrame, tmp_path: Path) -> None:
+    """Of a new row, no file that the notebook read knows the other half: a caller gives both."""
+    rows = raw.assign(id=range(1_000, 1_000 + len(raw)))
+    rows[["id", "age", "income", "city"]].to_csv(tmp_path / "values.csv", index=False)
+    rows[["id", "left"]].sample(frac=1, random_state=0).to_csv(tmp_path / "labels.csv", index=False)
+    rows[["id", "plan"]].to_csv(tmp_path / "plans.csv", index=False)
+
+    found, handed = handed_over([merged, INPUTS, SPLIT, FIT], tmp_path / "model")
+
+    assert (found.level, found.target) == ("raw", "left"), found.reason
+    assert {"id", "age", "income", "city", "left"} <= {column.name for column in handed.columns}
+    assert answers(tmp_path / "model", rows.iloc[[found.rows[0]]].assign(id=5)) == found.answers[0]
+
+
+def test_a_file_that_many_rows_are_looked_up_in_stays_beside_them(raw: pd.DataFrame, tmp_path: Path) -> None:
+    """A city's own columns are known before anybody asks."""
+    cities = pd.DataFrame({"city": ["Rome", "Oslo", "Bonn"], "size": [2.8, 0.7, 0.3]})
+    cities.to_csv(tmp_path / "cities.csv", index=False)
+    merged = "df = pd.read_csv('rows.csv').merge(pd.read_csv('cities.csv'), on='city')"
+    inputs = "X, y = df[['age', 'size']].fillna(0), df['left']"
+
+    found, handed = handed_over([merged, inputs, SPLIT, FIT], tmp_path / "model")
+
+    assert "size" not in {column.name for column in handed.columns}
+    assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]

@@ -1,8 +1,9 @@
-"""Files of the same columns that a notebook puts one below the other: what it joins are the raw rows.
+"""Files that a notebook puts one below the other, or side by side by their key: what it joins are the raw rows.
 
 A column that says which file a row came from may have been added, as the label of true news and of fake ones; then the
 files may have other columns beside those that were joined. Rows and columns may have been left out. A column that was
-computed or changed before is no raw column.
+computed or changed before is no raw column. Side by side, each key stands in one row of either file: where many rows
+have one key, the other file is a table of what is known already.
 
 Input: the tables that are joined, and the tables that were read. Output: whether the first are the second.
 """
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+
+from proveout.recovery.tables import FEWEST_ROWS
 
 
 def are_joined(tables: Sequence[pd.DataFrame], read: Sequence[pd.DataFrame]) -> bool:
@@ -29,6 +32,23 @@ def are_joined(tables: Sequence[pd.DataFrame], read: Sequence[pd.DataFrame]) -> 
         found.append(read[place])
     # A file without the outcome is one that the model is asked about, and no part of what it learns from.
     return all(set(one.columns) == set(found[0].columns) for one in found) or _are_told_apart(tables, found)
+
+
+def are_side_by_side(
+    left: pd.DataFrame, right: pd.DataFrame, keys: Sequence[Any], read: Sequence[pd.DataFrame]
+) -> bool:
+    """Whether both are rows of files as they were read, each with a key of its own in the columns `keys`."""
+    if not keys or min(len(left), len(right)) < FEWEST_ROWS:
+        return False
+    if any(table.columns.has_duplicates or not set(keys) <= set(table.columns) for table in (left, right)):
+        return False
+    if any(table.duplicated(list(keys)).any() for table in (left, right)):
+        return False
+    first = next((one for one in read if set(left.columns) <= set(one.columns) and _is_of(left, one)), None)
+    if first is None:
+        return False
+    others = (one for one in read if one is not first and set(right.columns) <= set(one.columns))
+    return any(_is_of(right, one) for one in others)
 
 
 def _are_told_apart(tables: Sequence[pd.DataFrame], files: Sequence[pd.DataFrame]) -> bool:

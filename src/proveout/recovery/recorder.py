@@ -20,7 +20,7 @@ from proveout.recovery import joined_files, learned_values
 from proveout.recovery.file_lookup import ROOT_VARIABLE, answered, same_name
 from proveout.recovery.handed_rows import HandedRows, HoldBack
 from proveout.recovery.tables import FEWEST_ROWS, is_bunch, kept, rows_of
-from proveout.recovery.tape import FITS, CallMade, Fit, Key, MetricCall, Prediction, Source, Split, Tape
+from proveout.recovery.tape import FITS, JOINS, CallMade, Fit, Key, MetricCall, Prediction, Source, Split, Tape
 
 _ASKS = frozenset({"predict", "predict_proba", "decision_function", "score"})
 _SELECTS = frozenset(
@@ -164,7 +164,7 @@ class Recorder:
 
     def _reads_the_rows(self, call: CallMade, rows: HandedRows | HoldBack) -> bool:
         """Whether the call is the one that the rows stand for, or reads the same once more."""
-        if call.name == "concat":
+        if call.name in JOINS:
             return rows.is_for(self.tape, call.key)
         if not _is_source(getattr(call.function, "__module__", None) or "", call.name):
             return False
@@ -177,7 +177,7 @@ class Recorder:
     def _known(self, call: CallMade, answer: Any) -> bool:
         """Whether the call is one of those that have a meaning of their own; then it is on the tape."""
         module, receiver = getattr(call.function, "__module__", None) or "", call.receiver
-        if _is_source(module, call.name) or (call.name == "concat" and self._joins_files(call)):
+        if _is_source(module, call.name) or (call.name in JOINS and self._joins_files(call)):
             self._source(call, answer)
         elif call.name in FITS and hasattr(receiver, "fit") and not isinstance(receiver, type) and _learns(call):
             self._fit(call, answer)
@@ -211,13 +211,20 @@ class Recorder:
         tape.row_counts.update(sizes)
         if call.name == "concat" and (below := learned_values.stacked(call)) is not None:
             tape.joined[call.key] = below[1](answer)
-        asked = str(call.args[0])[:200] if call.args and call.name != "concat" else ""
+        asked = str(call.args[0])[:200] if call.args and call.name not in JOINS else ""
         tape.sources.append(Source(key=call.key, name=call.name, asked=asked, rows=sizes[0] if sizes else 0))
         if isinstance(answer, pd.DataFrame) and call.name != "concat":
             self._files.append(tape.frozen[call.key])
 
     def _joins_files(self, call: CallMade) -> bool:
-        """Whether files of the same columns are put one below the other: the raw rows are all of them."""
+        """Whether files are put one below the other, or side by side: the raw rows are what they become."""
+        if call.name == "merge":
+            left = call.args[0] if call.receiver is None else call.receiver
+            right = call.args[1 if call.receiver is None else 0] if len(call.args) > (call.receiver is None) else None
+            if not (isinstance(left, pd.DataFrame) and isinstance(right, pd.DataFrame)):
+                return False
+            keys = call.named.get("on") or [column for column in left if column in right]
+            return joined_files.are_side_by_side(left, right, keys if isinstance(keys, list) else [keys], self._files)
         return learned_values.stacked(call) is not None and joined_files.are_joined(
             call.argument(0, "objs"), self._files
         )

@@ -46,7 +46,9 @@ class Replay:
         self.places = [place for place in backward(sources, prediction.key.statement, stop=stop) if place in tape.begun]
         inside = set(self.places)
         in_slice = (source for source in tape.sources if source.key.statement in inside and source.rows)
-        self.sources = sorted(in_slice, key=lambda source: -source.rows)
+        # Files side by side are whole rows only when they are joined; of several joins the last one has all columns.
+        joined = [(source.name != "merge", -source.rows, -place, source) for place, source in enumerate(in_slice)]
+        self.sources = [source for *_, source in sorted(joined, key=lambda one: one[:2] if one[0] else one[:3])]
         self.at = self.places[0]  # the statement that runs, for who reads an error
         self.origin: Any = None
         self.indexes: Mapping[int, pd.Index[Any]] = {}
@@ -61,6 +63,8 @@ class Replay:
 
     def same_source(self, primary: Source) -> frozenset[Key]:
         """The calls that read what `primary` read: a file that is read twice is the same rows twice."""
+        if primary.name == "merge":
+            return frozenset({primary.key})
         what = (primary.name, primary.asked, primary.rows)
         same = {one.key for one in self.tape.sources if (one.name, one.asked, one.rows) == what}
         return frozenset(same | {primary.key})

@@ -38,6 +38,9 @@ Kind = Literal[
 FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 
 
+JOINS = frozenset({"concat", "merge"})  # calls that may make raw rows of several files
+
+
 ANSWER = -1  # in the place of an argument: what the call itself answers
 
 

@@ -22,7 +22,7 @@ from proveout.recovery.outcome_way import NoWay, OutcomeWay
 from proveout.recovery.replay import Replay
 from proveout.recovery.row_origin import Origin, origin_of, rows_labelled
 from proveout.recovery.tables import as_frame, equal_rows, flat, places_by_content, rows_of, some_rows, target_column
-from proveout.recovery.tape import Prediction, Source, Tape
+from proveout.recovery.tape import JOINS, Prediction, Source, Tape
 
 # raw: from raw rows, each alone. inputs: only what the model is given. leak: the inputs contain the target.
 Level = Literal["raw", "inputs", "leak", "failed"]
@@ -74,7 +74,7 @@ def verify(tape: Tape, one: HeldOut, *, singles: int = SINGLES) -> Recovery:
             found = replace(_with_left_values(tape, found, one, singles=singles), raised_cells=raised)
         except Exception as error:  # inputs of a kind that nothing here knows
             found = replace(found, level="failed", reason=f"its inputs cannot be compared: {_said(error)}")
-        if found.level == "raw" and primary.name == "concat" and found.target is None and found.outcome is None:
+        if found.level == "raw" and primary.name in JOINS and found.target is None and found.outcome is None:
             without_outcome = without_outcome or found  # one of the files that were joined may have it
         elif found.level in ("raw", "leak"):
             return found
