@@ -2,7 +2,7 @@
 
     python bench/peers/mapie_risk.py STREAMS.npz
 
-STREAMS.npz has `reference`, shape (streams, rows), and `stream`, shape (streams, later rows): whether an answer was wrong.
+STREAMS.npz has `reference`, shape (streams, rows), and `stream`, shape (streams, later rows): which answers are wrong.
 Prints JSON: for each stream and a rising list of tolerances the row of the first alarm, null without one.
 """
 

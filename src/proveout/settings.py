@@ -82,11 +82,6 @@ class Settings(BaseSettings):
     event_key: tuple[str, ...] = Field(
         default=(), description="request fields that name one event: joins its outcome; without any, all of them do"
     )
-    event_day: tuple[str, ...] = Field(
-        default=(),
-        description="request fields that tell the day of the event: a date or time, or (year,) month and day; without "
-        "any, the day of the answer. Rows of one day are a cluster, and the monitor counts by day",
-    )
     fallback: Named | None = Field(
         default=None,
         description="request record to an answer, when no model answers: see `task`; without it, none",
@@ -232,7 +227,7 @@ class Settings(BaseSettings):
         default=(),
         max_length=3,
         description="request columns that date an event: one with a date, or year, month and day; without, the time of "
-        "the answer does",
+        "the answer does. Rows of one day are alike: the monitor counts days, not rows",
     )
     alert_urls: tuple[str, ...] = Field(default=(), description="apprise addresses; keep them in the environment")
     # where state lives

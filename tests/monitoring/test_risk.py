@@ -168,8 +168,9 @@ def test_rows_without_days_are_independent():
 
 
 def answered(number, *, release="late@0", by="model", outcome=True, event=None, at=None):
+    record = {"day": None if number > 8 else day(number)}
     prediction = Prediction(
-        request_id=str(number), at=at or evening(0), model="late", release=release, record={"day": day(number)},
+        request_id=str(number), at=at or evening(0), model="late", release=release, record=record,
         answered_by=by, answer=Answer(value=True, probability=0.75), latency_ms=1.0,
     )  # fmt: skip
     first = None if outcome is None else Outcome(request_id=str(number), value=outcome, known_at=evening(9))
@@ -187,10 +188,11 @@ def test_the_bundles_own_answers_count_each_event_once():
         answered(3, event=4, release="late@1"),
         answered(1, event=5, outcome=None),
         answered(4, event=6, outcome="red"),
+        answered(9, event=7, at=f"{day(3)}T08:00:00.000+00:00"),
     ]
 
-    found = risk.of_answers(logged, opened, fields=["day"])
+    found = risk.of_answers([logged[:3], logged[3:]], opened, dated_by=["day"])
 
-    assert found.losses.tolist() == [0.0625, 0.5625]
-    assert found.days.tolist() == [day(0), day(1)]
-    assert found.asked == {day(0): 1, day(1): 2, day(4): 1}
+    assert found.losses.tolist() == [0.0625, 0.5625, 0.0625]
+    assert found.days.tolist() == [day(0), day(1), day(3)]
+    assert found.asked == {day(0): 1, day(1): 2, day(4): 1, day(3): 1}

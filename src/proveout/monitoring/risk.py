@@ -4,9 +4,10 @@ Input: the logged answers of a bundle with their outcomes, and its held-out rows
 follows from what is logged and when it became known, not from when one looks: run twice or late, it says the same, and
 counts nothing twice.
 
-Days are compared (`risk_by_day`) if `event_day` names them, else rows (`risk_by_row`). A day counts when nine tenths of
-its answers have an outcome, else a fortnight after its last answer, with the outcomes known by then: what comes later,
-or is corrected later, changes the metrics, and no longer the test. Of several answers about one event the first counts.
+Days are compared (`risk_by_day`) if `event_date` tells them, else rows (`risk_by_row`). A day counts when nine tenths
+of its answers have an outcome, else a fortnight after its last answer, with the outcomes known by then: what comes
+later, or is corrected later, changes the metrics, and no longer the test. Of several answers about one event the first
+counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from proveout.monitoring import days, risk_by_day, risk_by_row
+from proveout.data import request_columns
+from proveout.monitoring import risk_by_day, risk_by_row
 from proveout.monitoring.risk_evidence import Evidence
+from proveout.monitoring.stream import history
 from proveout.records.risk_report import RiskReport
 from proveout.task.task import Task
 
@@ -60,10 +63,10 @@ def look(settings: "Settings", opened: "OpenBundle", ledger: "Ledger", *, at: st
 
     begun = [one.since for one in releases.history(ledger, settings.model) if one.bundle == opened.bundle.digest]
     found = prediction_history.portions(ledger, settings.model, since=min(begun, default=at), until=at)
-    answered = of_answers((one for portion in found for one in portion), opened, fields=settings.event_day)
+    answered = of_answers(found, opened, dated_by=settings.event_date)
     return judge(
         held_out(settings, opened), answered, model=settings.model, bundle=opened.bundle.digest, task=opened.task,
-        level=settings.risk_alpha, by_day=bool(settings.event_day), at=at,
+        level=settings.risk_alpha, by_day=bool(settings.event_date), at=at,
     )  # fmt: skip
 
 
@@ -75,8 +78,15 @@ def reported(ledger: "Ledger", bundle: "Bundle") -> bool:
     return any(one.alarm for one in looks if one.bundle == bundle.digest)
 
 
-def of_answers(logged: "Iterable[LoggedAnswer]", opened: "OpenBundle", *, fields: Sequence[str]) -> Losses:
-    """The losses of the bundle's own answers, each event once."""
+def of_answers(
+    portions: "Iterable[Sequence[LoggedAnswer]]", opened: "OpenBundle", *, dated_by: Sequence[str]
+) -> Losses:
+    """The losses of the bundle's own answers, each event once.
+
+    Args:
+        portions: of the log, in order of time.
+        dated_by: request columns that date an event; an answer to none is dated by its own time.
+    """
     task, name = opened.task, opened.bundle.name
     told: list[str] = []
     known: list[str] = []
@@ -85,24 +95,24 @@ def of_answers(logged: "Iterable[LoggedAnswer]", opened: "OpenBundle", *, fields
     asked: dict[str, int] = {}
     last: dict[str, str] = {}
     seen: set[int] = set()
-    for one in logged:
-        prediction = one.prediction
-        said = task.scores(prediction.answer)
-        if prediction.release != name or prediction.answered_by not in {"model", "cache"} or said is None:
-            continue
-        if one.event is not None and one.event in seen:
-            continue
-        day = days.of(prediction.record, fields) or prediction.at[:10]
-        asked[day], last[day] = asked.get(day, 0) + 1, max(last.get(day, ""), prediction.at)
-        outcome = None if one.first is None else _valid(task, one.first.value)
-        if one.event is not None:
-            seen.add(one.event)
-        if outcome is None or one.first is None or len(said) != task.width:
-            continue
-        told.append(day)
-        known.append(one.first.known_at)
-        scores.append(said)
-        outcomes.append(outcome)
+    for portion in portions:
+        for one, day in zip(portion, _days(portion, dated_by), strict=True):
+            prediction = one.prediction
+            said = task.scores(prediction.answer)
+            if prediction.release != name or prediction.answered_by not in {"model", "cache"} or said is None:
+                continue
+            if one.event is not None and one.event in seen:
+                continue
+            if one.event is not None:
+                seen.add(one.event)
+            asked[day], last[day] = asked.get(day, 0) + 1, max(last.get(day, ""), prediction.at)
+            outcome = None if one.first is None else _valid(task, one.first.value)
+            if outcome is None or one.first is None or len(said) != task.width:
+                continue
+            told.append(day)
+            known.append(one.first.known_at)
+            scores.append(said)
+            outcomes.append(outcome)
     losses = np.zeros(0)
     if scores:
         said_all = np.array(scores, dtype=float).reshape(task.shape(len(scores)))
@@ -110,6 +120,16 @@ def of_answers(logged: "Iterable[LoggedAnswer]", opened: "OpenBundle", *, fields
     return Losses(
         days=np.array(told, dtype=object), losses=losses, known_at=np.array(known, dtype=object), asked=asked, last=last
     )
+
+
+def _days(portion: "Sequence[LoggedAnswer]", dated_by: Sequence[str]) -> list[str]:
+    """The day of each answer: of its event, else of the answer."""
+    answered = [one.prediction.at[:10] for one in portion]
+    if not dated_by:
+        return answered
+    records = request_columns.untyped([one.prediction.record for one in portion], list(dated_by))
+    told = history.dates(records, dated_by)
+    return [day if isinstance(day, str) else own for day, own in zip(told.tolist(), answered, strict=True)]
 
 
 def _valid(task: Task, outcome: Any) -> Any:
@@ -137,7 +157,9 @@ def held_out(settings: "Settings", opened: "OpenBundle") -> Losses:
     losses = np.zeros(0)
     if len(rows):
         losses = opened.task.losses(opened.task.outcomes(labels.to_numpy()), opened.predict(rows))
-    told = np.array([day or "" for day in days.of_rows(rows, settings.event_day)], dtype=object)
+    told = np.full(len(rows), "", dtype=object)
+    if settings.event_date:
+        told = history.dates(rows, settings.event_date).fillna("").to_numpy(dtype=object)
     order = np.argsort(told, kind="stable")
     return Losses(days=told[order], losses=losses[order], known_at=np.full(len(rows), "", object))
 
