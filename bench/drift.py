@@ -140,7 +140,7 @@ def stream_part(*, orders: int, step: int) -> None:
         f"a share of {alarms / judged:.4f}"
     )
     powers: dict[str, list[bool]] = {}
-    back = walk_forward.REFERENCE_DAYS + walk_forward.HISTORY_DAYS
+    back = walk_forward.REFERENCE_DAYS + 90
     for place in range(back, len(days), step):
         draw = np.random.default_rng(place)
         for name, changed in planted(rows[days[place].date], draw):

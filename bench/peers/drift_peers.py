@@ -132,7 +132,7 @@ def main() -> None:
     for kind in filter(None, given.kinds.split(",")):
         outcomes = [_alarmed(alarm, *drift_worlds.pair(rows, kind, trial, size=1_000)) for trial in range(given.trials)]
         known = [one for one in outcomes if one is not None]
-        alarms[kind] = {"trials": len(known), "alarms": sum(known), "failed": len(outcomes) - len(known)}
+        alarms[kind] = {"trials": len(known), "alarms": int(sum(known)), "failed": len(outcomes) - len(known)}
     whole, seconds = drift_worlds.year(given.flights), {}
     for size in (int(one) for one in given.sizes.split(",") if one):
         sides = drift_worlds.pair(whole, "null", 0, size=size)

@@ -175,6 +175,7 @@ class _Tested:
         self._days.append(
             StreamDay(
                 date=day, rows=len(rows), p_value=least.p_value, alarmed=least.alarmed, paged=least.alarmed,
-                column=least.column, distance=least.effect, usual=0.0,
+                column=least.column, measure="gaps" if least.test == "nulls" else "values", distance=least.effect,
+                usual=0.0,
             )
         )  # fmt: skip

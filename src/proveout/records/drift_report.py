@@ -42,10 +42,11 @@ class StreamDay:
 
     date: str
     rows: int
-    p_value: float  # the share of days as far from the days before them as this one
+    p_value: float  # the share of days as far from the days before them as this one, over its part of the budget
     alarmed: bool
     paged: bool  # the first of consecutive days with an alarm
     column: str  # the furthest one, in units of its usual deviation
+    measure: Literal["values", "gaps"]  # what is far of it; gaps: its nulls and unknown levels
     distance: float  # of that column, from the 28 days before: 0 alike, 1 nothing in common
     usual: float  # the median of the earlier days
 

@@ -100,3 +100,16 @@ def _distance(kind: Bins, one: Counts, other: Counts) -> float:
         return float("nan")
     apart = one / one.sum() - other / other.sum()
     return float(np.abs(np.cumsum(apart)).max() if kind.numeric else np.abs(apart).sum() / 2)
+
+
+def gaps(bins: Sequence[Bins], one: Summary, other: Summary) -> npt.NDArray[np.float64]:
+    """The differences of the shares of nulls and of unknown levels or numbers beyond all bins, the larger of both by
+    column; NaN where a side has no rows. A distance of values drowns them on days of wild weather."""
+    return np.array(
+        [
+            float("nan")
+            if not first.sum() or not second.sum()
+            else float(np.abs(first[-2:] / first.sum() - second[-2:] / second.sum()).max())
+            for first, second in zip(one, other, strict=True)
+        ]
+    )
