@@ -552,6 +552,23 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_reads(ledger: Ledg
     assert tuple(s.revision for s in reversed(list(scripts.walk_revisions()))) == VERSIONS
 
 
+def test_a_ledger_of_an_older_version_keeps_its_outcomes(url: str) -> None:
+    """Written before outcomes could be corrected: it is brought up when it is opened, and then they can."""
+    with Ledger(url) as ledger:
+        ledger.add_outcomes([Outcome(request_id="r1", value=True, known_at=AT)])
+    engine = sa.create_engine(database.parse(url))
+    with engine.begin() as connection:
+        for column in ("corrected", "corrected_at"):
+            connection.execute(sa.text(f"ALTER TABLE outcomes DROP COLUMN {column}"))
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    engine.dispose()
+
+    with Ledger(url) as ledger:
+        assert ledger.migrated
+        assert ledger.add_outcomes([Outcome(request_id="r1", value=False, known_at="2099-01-01T00:00:00Z")]) == 1
+        assert ledger.outcomes(["r1"]) == {"r1": False}
+
+
 def test_a_ledger_is_migrated_once_and_opened_without_alembic_afterwards(url: str) -> None:
     """`proveout status` has to answer at once."""
     code = (

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """Every migration, oldest first: a version that is not here was written by a newer proveout."""
 
 HEAD = VERSIONS[-1]

@@ -67,8 +67,6 @@ def upgrade() -> None:
         sa.Column("request_id", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
         sa.Column("known_at", moment, nullable=False),
-        sa.Column("corrected", sa.Text),
-        sa.Column("corrected_at", moment),
     )
     op.create_index("outcomes_by_time", "outcomes", ["known_at", "request_id", "value"])
     op.create_table(
