@@ -479,3 +479,18 @@ def test_what_transformers_give_is_said_by_themselves(raw: pd.DataFrame, tmp_pat
 
     [scaler, _] = [step for _, step in model_io.load(tmp_path / "model" / "model.skops").steps]
     assert isinstance(scaler.transform(raw[["age", "income"]]), pd.DataFrame)
+
+
+def test_held_out_rows_of_a_class_that_no_training_row_has_are_not_judged(raw: pd.DataFrame, tmp_path: Path) -> None:
+    """A class of one row is on one side of a split: nobody can say how likely the model found it."""
+    cells = [READ, "X, y = df[['age', 'income']].fillna(0), df['plan']", SPLIT, FIT]
+    found, _ = handed_over(cells, tmp_path / "before")
+    raw.loc[found.rows[7], "plan"] = "gift"
+    raw.to_csv("rows.csv", index=False)
+
+    _, handed = handed_over(cells, tmp_path / "model")
+
+    held = pd.read_parquet(tmp_path / "model/heldout.parquet")
+    assert found.rows[7] not in set(held["row"])
+    assert len(held) == len(found.rows) - 1
+    assert "gift" in handed.note

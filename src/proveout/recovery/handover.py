@@ -85,6 +85,7 @@ def hand_over(
         raise NotHandedOver(
             f"it has {np.shape(one.truth)[1]} outcomes, and an answer has one. Fit a model for each of them"
         )
+    found, strange = _judged(one, found)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         head, behind, inputs = _first_steps(one, found)
@@ -113,11 +114,45 @@ def hand_over(
         state=state,
         columns=tuple(_raw_column(name, dtype, index=name in index) for name, dtype in found.raw.dtypes.items()),
         source_form="split" if found.primary.name == SPLIT_CALL else form,
-        note="; ".join(filter(None, (note, _held_back(found)))),
+        note="; ".join(filter(None, (note, strange, _held_back(found)))),
         held_back=SHARE if found.learned is not None else 0.0,
         outcome=outcome if isinstance(outcome, HandedOutcome) else None,
         no_outcome="" if isinstance(outcome, HandedOutcome) else outcome,
     )
+
+
+_FEWEST_KNOWN = 0.9  # of the held-out rows; else the truth has other names than the classes of the model
+
+
+def _judged(one: HeldOut, found: Recovery) -> tuple[Recovery, str]:
+    """The recovery without held-out rows of a class that no training row had; and what to say of these.
+
+    Nobody can say how likely such a row was, and a training on later rows may know its class.
+    """
+    classes = getattr(one.prediction.model, "classes_", None)
+    if classes is None or np.ndim(classes) != 1 or one.truth is None or rows_of(one.truth) != one.prediction.rows:
+        return found, ""
+    names = {_name(value) for value in np.asarray(classes).tolist()}
+    truth = [_name(value) for value in flat(some_rows(one.truth, found.positions))[:, 0].tolist()]
+    kept = [place for place, value in enumerate(truth) if value in names]
+    if len(kept) == len(truth) or len(kept) < _FEWEST_KNOWN * len(truth):
+        return found, ""
+    strange, outcome = sorted(set(truth) - names), found.outcome
+    judged = replace(
+        found,
+        rows=tuple(found.rows[place] for place in kept),
+        positions=tuple(found.positions[place] for place in kept),
+        inputs=some_rows(found.inputs, kept),
+        answers=None if found.answers is None else some_rows(found.answers, kept),
+        outcome=None if outcome is None else replace(outcome, truth=outcome.truth[kept]),
+    )
+    classes_of = f"classes that no training row has ({', '.join(strange[:5])})"
+    return judged, f"of the held-out rows {len(truth) - len(kept)} are not judged, for they are of {classes_of}"
+
+
+def _name(value: Any) -> str:
+    """A class as a text: 3 and 3.0 are one."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _held_back(found: Recovery) -> str:
