@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from proveout.errors import DriftError
@@ -150,7 +149,7 @@ def _index(column: str, counted: two_sample.Counts, rows: tuple[int, int], *, pa
 def _jointly(
     reference: Reference, window: pd.DataFrame, columns: list[str], *, drift_alpha: float, rest: float
 ) -> Iterator[_Named]:
-    before = pd.DataFrame({name: np.asarray(reference[name].astype(object)) for name in columns})
+    before = pd.DataFrame({name: reference[name].reset_index(drop=True) for name in columns})
     own = WEIGHTS["mmd"], WEIGHTS["domain_classifier"]
     level = drift_alpha * own[0] / (rest + sum(own))
     rows, first = joint.matrix(before, window[columns], rows=joint.MMD_ROWS)

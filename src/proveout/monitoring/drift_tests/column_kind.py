@@ -32,10 +32,17 @@ class Levels:
 
 def kind_of(values: Column) -> Literal["numeric", "text", "empty"]:
     """How a column is compared; a column without values takes the kind of the other side."""
-    if not values.notna().any():
-        return "empty"
     inferred = pd.api.types.infer_dtype(values, skipna=True)
+    # To look for nulls among texts costs more than their test, and of texts alone one is none.
+    if inferred == "empty" or _all_null(values, inferred):
+        return "empty"
     return "numeric" if inferred in {"integer", "floating", "mixed-integer-float"} else "text"
+
+
+def _all_null(values: Column, inferred: str) -> bool:
+    # Of Python's objects the values were asked, of pandas' own types only the type.
+    asked = values.dtype == object and inferred in {"string", "boolean"}
+    return not asked and not values.notna().any()
 
 
 def numbers(values: Column) -> npt.NDArray[np.float64]:

@@ -36,7 +36,7 @@ def matrix(reference: pd.DataFrame, window: pd.DataFrame, *, rows: int, seed: in
     drawn = [side.iloc[np.sort(rng.permutation(len(side))[:rows])] for side in (reference, window)]
     columns: list[Matrix] = []
     for name in reference.columns:
-        kinds = {kind_of(side[name]) for side in (reference, window)}
+        kinds = {kind_of(side[name]) for side in drawn}
         both = pd.concat([side[name].astype(object) for side in drawn], ignore_index=True)
         columns += _numeric(both) if "text" not in kinds else _text(both)
     return np.column_stack(columns), len(drawn[0])
