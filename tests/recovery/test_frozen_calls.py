@@ -45,3 +45,21 @@ def test_an_outlier_detector_that_knows_no_other_rows_leaves_none_out(
 
     assert found.level == "raw", found.reason
     assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]
+
+
+TABLES = {
+    "the words of a text": "df = df.join((df['city'] + '|' + df['plan']).str.get_dummies('|'))",
+    "the values of a text": "df = df.join(df['city'].str.get_dummies())",
+    "a date of each row": "df['month'] = pd.DatetimeIndex(pd.to_datetime(df['age'], unit='D')).month",
+    "dates of a list": "df['day'] = pd.to_datetime(df['age'].tolist(), unit='D').day",
+}
+
+
+@pytest.mark.parametrize("made", TABLES.values(), ids=TABLES)
+def test_what_is_made_of_each_row_is_made_of_the_rows_asked(made: str, raw: pd.DataFrame, tmp_path: Path) -> None:
+    """One row had the columns of its own words alone, or the dates of all."""
+    inputs = "X, y = df.select_dtypes('number').drop(columns='left'), df['left']"
+    found, _ = handed_over([READ, "df['age'] = df['age'].fillna(40)", made, inputs, SPLIT, FIT], tmp_path / "model")
+
+    assert found.level == "raw", found.reason
+    assert answers(tmp_path / "model", raw.iloc[[found.rows[0]]]) == found.answers[0]

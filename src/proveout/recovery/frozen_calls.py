@@ -228,6 +228,11 @@ def parted(value: Any, call: CallMade) -> Any:
     return call.run().reindex(columns=range(value))
 
 
+def text_dummies(columns: Any, call: CallMade) -> Any:
+    """The pilot's columns, of `str.get_dummies(sep)`: a text has some of the words, and others are new."""
+    return call.run().reindex(columns=columns, fill_value=0)
+
+
 def by_group(value: Any, call: CallMade) -> Any:
     """The pilot's number of each row's group, of `groupby(...).transform("mean")`."""
     groups = call.receiver
@@ -300,6 +305,7 @@ ANSWERS: Mapping[str, Callable[[Any, CallMade], Any]] = {
     "category_of": category_of,
     "bins": bins,
     "parted": parted,
+    "text_dummies": text_dummies,
     "by_group": by_group,
     "filled_by_group": filled_by_group,
     "folds": folds,

@@ -67,6 +67,11 @@ class again:  # reads as a word in recovered statements: `again.dummies(...)`
         return frozen_calls.parted(value, _call("split", owner, args, named))
 
     @staticmethod
+    def text_dummies(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
+        """`str.get_dummies` with the pilot's columns."""
+        return frozen_calls.text_dummies(value, _call("get_dummies", owner, args, named))
+
+    @staticmethod
     def by_group(value: Any, owner: Any, *args: Any, **named: Any) -> Any:
         """`groupby(...).transform` with the pilot's number of each group."""
         return frozen_calls.by_group(value, _call("transform", owner, args, named))

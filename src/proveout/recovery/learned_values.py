@@ -93,6 +93,8 @@ def _edges(call: CallMade) -> Special | None:
 
 def _dummies(call: CallMade) -> Special | None:
     table, named = call.argument(0, "data"), call.named
+    if type(call.receiver).__name__ == "StringMethods":
+        return "text_dummies", lambda answer: list(answer.columns)
     if isinstance(table, pd.Series):
         known: dict[Any, list[Any]] = {None: list(pd.Categorical(table).categories)}
     elif isinstance(table, pd.DataFrame):

@@ -281,6 +281,8 @@ class Recorder:
         own_class = isinstance(call.function, type) and call.function.__module__ == "__main__"
         if own_class or (_is_own(call.function) and self._hands_out_rows(answer, sizes)):
             return  # its own calls were seen
+        if isinstance(answer, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex) and len(answer) in sizes:
+            return  # a date of each row, and no learned one
         if isinstance(answer, tuple) and answer and all(rows_of(one) in sizes for one in answer):
             return  # the rows again, side by side: `align`
         if name in _GROWS and rows is not None:

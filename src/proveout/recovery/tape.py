@@ -33,7 +33,7 @@ Kind = Literal[
     "source", "split", "select", "select_inplace", "columns", "columns_inplace", "fit", "partial_fit", "fit_transform",
     "fit_predict", "fit_resample", "learned", "score", "ask", "dummies", "factorize", "category", "category_of", "bins",
     "by_group", "filled_by_group", "folds", "row_range",
-    "applied", "stacked", "wrapped", "constant", "parted", "rescaled",
+    "applied", "stacked", "wrapped", "constant", "parted", "rescaled", "text_dummies",
 ]  # fmt: skip
 FITS: frozenset[Kind] = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict"})
 
