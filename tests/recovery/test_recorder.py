@@ -74,3 +74,11 @@ def test_rows_that_a_query_leaves_are_rows(filtered: str, raw: pd.DataFrame, tmp
 
     assert found.level == "raw", found.reason
     assert answers(tmp_path / "model", raw[raw.income < 30_000].head(1)).shape == (1,)
+
+
+def test_a_mean_that_is_taken_again_for_each_row_is_one_number(raw: pd.DataFrame, tmp_path: Path) -> None:
+    """A thousand rows at once had no more means than the pilot had rows."""
+    share = "df['share'] = df['income'].apply(lambda value: value / df['income'].mean())"
+    handed_over([READ, share, OF_ALL, SPLIT, FIT], tmp_path / "model")
+
+    assert len(answers(tmp_path / "model", raw.sample(1_000, replace=True, random_state=0))) == 1_000
