@@ -17,6 +17,7 @@ from proveout.monitoring.promise import Promise
 from proveout.records.answer import Answer
 from proveout.records.drift_report import Alert, DriftReport, DriftTest, Performance
 from proveout.records.prediction import Outcome, Prediction
+from proveout.records.train_config import GroupSplit
 from proveout.records.values import Digest
 from proveout.server.service.pseudonyms import PREFIX, Pseudonyms
 from proveout.task.binary import Binary
@@ -61,6 +62,15 @@ def test_numbers_that_name_the_event_are_not_compared():
     reference = pd.DataFrame({"day": [1, 2], "carrier": ["UA", "B6"], "temp": [50.0, None]})
 
     assert monitor.compared_columns(["day", "carrier", "temp"], ["day", "carrier"], reference) == ("carrier", "temp")
+
+
+def test_the_groups_of_a_split_are_not_compared():
+    """The model is judged on groups that it has not seen, and meets others: new ones are no drift."""
+    reference = pd.DataFrame({"customer": ["a", "b"], "temp": [50.0, None]})
+
+    assert monitor.compared_columns(["customer", "temp"], [], reference, split=GroupSplit(column="customer")) == (
+        "temp",
+    )
 
 
 def test_columns_that_hide_a_person_are_not_compared():

@@ -21,7 +21,7 @@ from proveout.records.drift_report import Alert, Backtest, DriftReport, DriftTes
 from proveout.records.prediction import Outcome, Prediction
 from proveout.records.risk_report import RiskReport
 from proveout.records.snapshot import Snapshot
-from proveout.records.train_config import TimeSplit
+from proveout.records.train_config import GroupSplit, Split, TimeSplit
 from proveout.records.values import Scalar
 from proveout.schema import coercion
 from proveout.settings import Settings
@@ -171,7 +171,13 @@ def look(settings: Settings, predictions: Sequence[Prediction], *, at: str, open
 
     opened = opened or champion(settings)
     learned, answered = opened.reference(), _table(predictions, opened)
-    columns = compared_columns(opened.request_columns, settings.event_key, learned, hidden=hidden_columns(predictions))
+    columns = compared_columns(
+        opened.request_columns,
+        settings.event_key,
+        learned,
+        hidden=hidden_columns(predictions),
+        split=opened.bundle.split,
+    )
     said = opened.task.watched
     reference = {**{name: learned[name] for name in columns}, said: opened.heldout_answers()[said]}
     enough = len(predictions) >= drift.FEWEST_ROWS
@@ -233,7 +239,7 @@ def backtest(
 
     opened = champion(settings)
     learned = opened.reference()
-    columns = compared_columns(opened.request_columns, settings.event_key, learned)
+    columns = compared_columns(opened.request_columns, settings.event_key, learned, split=opened.bundle.split)
     said = opened.task.watched
     reference = {**{name: learned[name] for name in columns}, said: opened.heldout_answers()[said]}
     return stream_monitor.backtest(
@@ -372,16 +378,23 @@ def record(settings: Settings, seen: Look, *, at: str) -> int:
 
 
 def compared_columns(
-    request: Sequence[str], key: Sequence[str], reference: "pd.DataFrame", *, hidden: frozenset[str] = frozenset()
+    request: Sequence[str],
+    key: Sequence[str],
+    reference: "pd.DataFrame",
+    *,
+    hidden: frozenset[str] = frozenset(),
+    split: Split | None = None,
 ) -> tuple[str, ...]:
     """The request's columns to test for drift.
 
     Numeric columns of the key date or number an event (year, day, flight), so they change by nature and are left out.
-    So are `hidden` ones, because the log has pseudonyms where training rows have values.
+    So are `hidden` ones, because the log has pseudonyms where training rows have values, and the column of a split by
+    group, which was made so that the model meets groups that it has not seen.
     """
     from proveout.monitoring.drift_tests.column_kind import kind_of
 
-    kept = (column for column in request if column not in hidden)
+    left_out = {*hidden, *([split.column] if isinstance(split, GroupSplit) else [])}
+    kept = (column for column in request if column not in left_out)
     return tuple(column for column in kept if column not in key or kind_of(reference[column]) != "numeric")
 
 
