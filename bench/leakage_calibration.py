@@ -1,6 +1,6 @@
 """How often the check that a candidate saw held-out rows is wrong: it accuses an honest one, or lets a leak through.
 
-    python bench/leakage_calibration.py                    200 trials of each kind, 300 s of CPU
+    python bench/leakage_calibration.py                    200 trials of each kind, 1,650 s of CPU
     python bench/leakage_calibration.py --trials 1000
 
 Rows are drawn anew in each trial: five columns, of which one tells something of two classes. An honest candidate has
